@@ -1,0 +1,5 @@
+"""`python -m faceswapd`."""
+
+from faceswapd import main
+
+raise SystemExit(main())

@@ -1,0 +1,1 @@
+"""Ring 2, where frames come from."""

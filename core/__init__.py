@@ -1,0 +1,1 @@
+"""Ring 0, the vocabulary of the house: no I/O, no threads of its own."""

@@ -1,0 +1,104 @@
+"""A processor's parameters as a typed struct, and what a remote control has to know of them.
+
+A parameter is declared once, as a field of a frozen msgspec struct:
+
+    opacity: Annotated[float, Meta(ge=0, le=1, description="...", extra_json_schema={"step": 0.05})] = 1.0
+"""
+
+from collections.abc import Mapping
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+
+import msgspec
+
+from .errors import UsageError
+
+Value = bool | int | float | str
+
+
+class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Base of every processor's parameters: each field has a default, so `P()` is the default set."""
+
+
+class ParamInfo(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One parameter, described well enough to draw a switch, a slider or a list for it."""
+
+    name: str
+    type: str
+    """bool, int, float or str."""
+    default: Value
+    help: str
+    min: float | None = None
+    max: float | None = None
+    step: float | None = None
+    enum: tuple[str, ...] = ()
+    unit: str = ""
+
+
+P = TypeVar("P", bound=Params)
+
+
+def describe(kind: type[Params]) -> tuple[ParamInfo, ...]:
+    """The parameters of a struct type, in the order of its fields."""
+    hints = get_type_hints(kind, include_extras=True)
+    return tuple(_info(f.name, hints[f.encode_name], f.default) for f in msgspec.structs.fields(kind))
+
+
+def changed(params: P, changes: Mapping[str, Any]) -> P:
+    """A copy with `changes` applied, checked as a whole.
+
+    Raises UsageError naming the field when a name is unknown, or a value has a wrong type or range.
+    """
+    known = {f.name for f in msgspec.structs.fields(params)}
+    for name in changes:
+        if name not in known:
+            raise UsageError(f"unknown parameter {name!r}", f"known are {', '.join(sorted(known)) or 'none'}")
+    try:
+        return msgspec.convert({**msgspec.structs.asdict(params), **changes}, type(params))
+    except msgspec.ValidationError as error:
+        text = str(error)
+        name = text.rpartition("$.")[2].rstrip("`") if "$." in text else ", ".join(changes)
+        raise UsageError(f"parameter {name}: {text.split(' - at')[0]}", _range(params, name)) from None
+
+
+def parse(kind: type[P], texts: Mapping[str, str]) -> dict[str, Value]:
+    """Values written as text (a command line's `opacity=0.8`), turned into their fields' types."""
+    infos = {i.name: i for i in describe(kind)}
+    return {name: _parsed(infos.get(name), name, text) for name, text in texts.items()}
+
+
+def _parsed(info: ParamInfo | None, name: str, text: str) -> Value:
+    if info is None or info.type == "str":
+        return text
+    try:
+        if info.type == "bool":
+            return {"true": True, "on": True, "yes": True, "1": True,
+                    "false": False, "off": False, "no": False, "0": False}[text.lower()]  # fmt: skip
+        return int(text) if info.type == "int" else float(text)
+    except (KeyError, ValueError):
+        raise UsageError(f"parameter {name}: {text!r} is no {info.type}") from None
+
+
+def _info(name: str, hint: Any, default: Value) -> ParamInfo:
+    base, meta = hint, msgspec.Meta()
+    for arg in getattr(hint, "__metadata__", ()):
+        if isinstance(arg, msgspec.Meta):
+            meta, base = arg, hint.__origin__
+    enum: tuple[str, ...] = ()
+    if get_origin(base) is Literal:
+        enum, base = get_args(base), str
+    extra = meta.extra_json_schema or {}
+    return ParamInfo(
+        name=name, type=base.__name__, default=default, help=meta.description or "",
+        min=meta.ge, max=meta.le, step=extra.get("step"), enum=enum, unit=extra.get("unit", ""),
+    )  # fmt: skip
+
+
+def _range(params: Params, name: str) -> str:
+    info = next((i for i in describe(type(params)) if i.name == name), None)
+    if info is None:
+        return ""
+    if info.enum:
+        return "one of " + ", ".join(info.enum)
+    if info.min is not None or info.max is not None:
+        return f"{info.type} from {info.min} to {info.max}"
+    return f"must be {info.type}"

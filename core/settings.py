@@ -1,0 +1,61 @@
+"""The settings of a run: immutable values, types only. `daemon.config` reads them from file and command line."""
+
+from typing import Any, Literal
+
+import msgspec
+
+Size = tuple[int, int]
+"""(width, height) in pixels."""
+
+OnNoFace = Literal["placeholder", "freeze", "passthrough"]
+EngineName = Literal["auto", "openvino", "onnxruntime"]
+
+
+class ProcessorSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One place in the chain."""
+
+    name: str
+    enabled: bool = True
+    params: dict[str, Any] = {}
+
+
+class InferenceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How models are run."""
+
+    engine: EngineName = "auto"
+    provider: str = "auto"
+    """An ONNX Runtime execution provider's short name (cpu, cuda, directml, ...), or auto."""
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    threads: int = 0
+    """Workers of the pool; 0 takes the provider's own number."""
+
+
+class ControlSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where the control channel listens."""
+
+    enabled: bool = True
+    host: str = "127.0.0.1"
+    port: int = 7865
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Everything that a run is told."""
+
+    source: str = "auto"
+    """`auto`, a camera's name or path, a file, a URL, `pattern:`, `portrait:`."""
+    outputs: tuple[str, ...] = ("auto",)
+    """`auto`, a virtual camera's name or path, a film, `memory:`, `none`."""
+    size: Size = (1280, 720)
+    fps: float = 30.0
+    processors: tuple[ProcessorSettings, ...] = (ProcessorSettings("anonymize"),)
+    on_no_face: OnNoFace = "placeholder"
+    hold_s: float = 0.4
+    """How long the last mask of a lost face is held before `on_no_face` applies."""
+    badge: bool = True
+    loop: bool = False
+    """A film or stream starts again at its end."""
+    fit: Literal["letterbox", "crop"] = "letterbox"
+    for_s: float | None = None
+    """Ends by itself after so many seconds, counted from the first processed frame."""
+    inference: InferenceSettings = InferenceSettings()
+    control: ControlSettings = ControlSettings()

@@ -1,0 +1,1 @@
+"""Ring 4, the only place that wires the house together."""

@@ -1,0 +1,1 @@
+"""Ring 1, the geometry of faces: pure numpy and OpenCV, arrays in, arrays out."""

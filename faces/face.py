@@ -1,0 +1,43 @@
+"""A face as it was found in one frame."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ..core.frame import Matrix, Points
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Face:
+    """One tracked face. All coordinates are in the space of the frame it was found in."""
+
+    id: int
+    """Stays with a person from frame to frame; never used again."""
+    box: Points
+    """x0, y0, x1, y1 in frame pixels, float32."""
+    points: Points
+    """478 x 3, float32: MediaPipe's face mesh with irises; x, y in frame pixels, z in the same scale."""
+    score: float
+    """How sure the mesh is that a face is there, 0 to 1."""
+    held_ns: int = 0
+    """0 for a face seen in this frame, else for how long it has been held since it was lost."""
+
+    def moved(self, matrix: Matrix) -> "Face":
+        """The face in the space that the 2x3 affine leads to; z scales with the mean of x and y."""
+        scale = np.sqrt(abs(np.linalg.det(matrix[:, :2])))
+        points = np.empty_like(self.points)
+        points[:, :2] = self.points[:, :2] @ matrix[:, :2].T + matrix[:, 2]
+        points[:, 2] = self.points[:, 2] * scale
+        corners = np.array([[self.box[i], self.box[j]] for i in (0, 2) for j in (1, 3)], np.float32)
+        corners = corners @ matrix[:, :2].T + matrix[:, 2]
+        box = np.concatenate([corners.min(axis=0), corners.max(axis=0)]).astype(np.float32)
+        return replace(self, box=box, points=points)
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """What tracking says of one frame."""
+
+    faces: tuple[Face, ...]
+    detected: bool
+    """The detector ran on this very frame: no face beside these was there to be found."""

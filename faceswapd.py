@@ -1,0 +1,30 @@
+"""faceswapd: a webcam in, a processed virtual camera out. Launcher and package root in one file.
+
+From a bare clone `python faceswapd.py ...` and `import faceswapd.core` resolve to the folders beside
+this file; in the wheel this file is the package's `__init__.py`.
+"""
+
+import os
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import cast
+
+# Nothing phones home. ONNX Runtime >= 1.29 calls its maker seconds after a mere import, unless this is set
+# before; OpenVINO posts at import when its telemetry package is present, and works without it.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+sys.modules["openvino_telemetry"] = cast(ModuleType, None)
+
+__path__ = [str(Path(__file__).resolve().parent)]
+__version__ = "0.1.0"
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Runs the command line; returns the exit code (see `core.errors` for the table)."""
+    from faceswapd.daemon.cli import main as run  # late: `import faceswapd` alone must stay light
+
+    return run(argv)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,1 @@
+"""Ring 2, tensors in, tensors out."""

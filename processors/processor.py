@@ -1,0 +1,75 @@
+"""The contract of everything that changes a picture."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Flag, auto
+from typing import ClassVar, Generic, Protocol, TypeVar
+
+from ..core.frame import Pixels
+from ..core.params import Params
+from ..faces.face import Face
+from ..inference.engine import Models
+
+
+class Effect(Flag):
+    """What was done to the people in a picture: decides which badge it carries."""
+
+    NONE = 0
+    SWAPPED = auto()
+    """A face shows another face."""
+    ANONYMIZED = auto()
+    """A face was made unrecognisable."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Picture:
+    """A frame on its way through the chain."""
+
+    pixels: Pixels
+    """BGR, owned by this picture: a processor may draw into it."""
+    faces: tuple[Face, ...]
+    """In the space of `pixels`: a processor that moves pixels moves the faces too."""
+    effect: Effect = Effect.NONE
+    treated: frozenset[int] = frozenset()
+    """The ids of the faces that a processor has hidden or replaced."""
+
+
+Render = Callable[[Picture], Picture]
+"""One processor, ready to work: called by several worker threads at once, keeps no state between calls."""
+
+P = TypeVar("P", bound=Params)
+
+
+class Processor(Protocol, Generic[P]):
+    """Makes a `Render` from parameters. One instance a run."""
+
+    name: ClassVar[str]
+    help: ClassVar[str]
+    """One line."""
+    needs_faces: ClassVar[bool]
+    hides_face: ClassVar[bool]
+    """While it is on, a picture with an untreated face is not shown (fail closed)."""
+
+    params_type: type[P]
+    """The type of its parameters; `params_type()` is the default set."""
+
+    def prepare(self, params: P) -> Render:
+        """Does all that takes long (loads a model, reads a photo): blocks, outside the event loop.
+
+        Raises FaceswapdError, for instance for a face that has no consent record.
+        """
+
+
+class Wardrobe(Protocol):
+    """The faces that can be worn, as a processor sees them (`library.py` has them on disk)."""
+
+    def photo(self, name: str) -> Pixels:
+        """The picture of a face, BGR. Raises UsageError for an unknown name or a missing basis."""
+
+
+@dataclass(frozen=True, slots=True)
+class Workshop:
+    """What a processor may use; given to it when it is made."""
+
+    models: Models
+    wardrobe: Wardrobe

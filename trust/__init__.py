@@ -1,0 +1,1 @@
+"""Ring 2, what makes the daemon fit to be trusted: consent, disclosure, failing closed."""
