@@ -50,9 +50,12 @@ def fit(pixels: Pixels, into: Size, mode: Literal["letterbox", "crop"] = "letter
     return canvas
 
 
-def bgr_to_i420(pixels: Pixels) -> Pixels:
-    """Planar 4:2:0 (BT.601, limited range, as webcams speak it): height*3/2 x width, uint8. Even sizes only."""
-    return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2YUV_I420), np.uint8)
+def bgr_to_i420(pixels: Pixels, out: Pixels | None = None) -> Pixels:
+    """Planar 4:2:0 (BT.601, limited range, as webcams speak it): height*3/2 x width, uint8. Even sizes only.
+
+    Writes into `out` where it is given and has that shape.
+    """
+    return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2YUV_I420, out), np.uint8)
 
 
 def i420_to_bgr(planes: Pixels) -> Pixels:
