@@ -21,7 +21,9 @@ class Shot:
 
 
 class Source(Protocol):
-    """Where frames come from. One thread opens, reads and closes it; `close` is called exactly once.
+    """Where frames come from. One thread opens, reads and closes it.
+
+    `close` is called exactly once for every `open` that succeeded; after it, a source may be opened again.
 
     A source does not wait for its frames' time: whoever reads it does (`Pump`), where `paced` is True.
     A camera or live stream blocks in `read` until its next frame is there, and has `paced` False.
