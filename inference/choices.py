@@ -1,0 +1,118 @@
+"""Which engine serves a model best on this machine: one choice, and the file that remembers it."""
+
+import hashlib
+import json
+import os
+import platform
+import tempfile
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+import structlog
+
+from .providers import Plan, installed_runtimes
+
+log = structlog.get_logger(__name__)
+
+_KEPT = 200
+"""Entries in the file: old machines states and library versions fall out at the front."""
+
+
+class Choice(msgspec.Struct, frozen=True):
+    """One way to run a model."""
+
+    engine: Literal["onnxruntime", "openvino"]
+    provider: str
+    precision: Literal["fp32", "bf16"]
+
+    def __str__(self) -> str:
+        return f"{self.engine} {self.provider} {self.precision}"
+
+
+class Timed(msgspec.Struct, frozen=True):
+    """What timing a model has shown."""
+
+    model: str
+    choice: Choice
+    ms: dict[str, float]
+    """{choice in words: median of one run}."""
+
+
+class Choices:
+    """Remembers what timing has shown, in one JSON file of the user's cache folder. Any thread may call."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def recall(self, key: str) -> Timed | None:
+        """What was found under this key; None if nothing was, or if the file cannot be read."""
+        return self._read().get(key)
+
+    def remember(self, key: str, timed: Timed) -> None:
+        """Writes the file anew, whole or not at all. A folder that cannot be written is logged, no more."""
+        known = self._read()
+        known.pop(key, None)
+        known[key] = timed
+        recent = dict(list(known.items())[-_KEPT:])
+        text = msgspec.json.format(msgspec.json.encode(recent), indent=1)
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile(dir=self._path.parent, delete=False) as file:
+                file.write(text)
+            Path(file.name).replace(self._path)
+        except OSError as error:
+            log.warning("engine.choice_not_kept", path=str(self._path), reason=str(error))
+
+    def _read(self) -> dict[str, Timed]:
+        try:
+            return msgspec.json.decode(self._path.read_bytes(), type=dict[str, Timed])
+        except FileNotFoundError:
+            return {}
+        except (OSError, msgspec.DecodeError) as error:
+            log.warning("engine.choices_unreadable", path=str(self._path), reason=str(error))
+            return {}
+
+
+def key(sha256: str, plan: Plan, candidates: Sequence[Choice]) -> str:
+    """Everything that decides which engine is fastest, in one digest: a change of any of it is timed anew.
+
+    The model (`sha256`), the processor, the plan of threads, the libraries' versions and what may be chosen.
+    """
+    facts = [
+        sha256,
+        *_processor(),
+        plan.provider.name,
+        plan.workers,
+        plan.intra_op,
+        sorted(installed_runtimes().items()),
+        _version("openvino"),
+        [str(c) for c in candidates],
+    ]
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]
+
+
+def _processor() -> tuple[str, str, str, int]:
+    """Architecture, model name, instruction sets and the number of cores."""
+    name, flags = platform.processor(), ""
+    try:
+        for line in Path("/proc/cpuinfo").read_text("utf-8").splitlines():
+            title, _, value = line.partition(":")
+            match title.strip():
+                case "model name":
+                    name = value.strip()
+                case "flags" | "Features":
+                    flags = value.strip()
+                    break
+    except OSError:  # not Linux: the name alone has to do
+        flags = ""
+    return platform.machine(), name, flags, os.cpu_count() or 1
+
+
+def _version(distribution: str) -> str:
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return ""

@@ -1,0 +1,142 @@
+"""OpenVINO on the processor as an engine: one compiled model, one infer request for each run under way."""
+
+from collections import deque
+from typing import Any, Literal
+
+from ..core.errors import ConfigError, InferenceError, ModelError
+from .contracts import Contract, Found, check
+from .engine import Tensor
+from .providers import Plan
+
+Precision = Literal["fp32", "bf16"]
+
+_HINTS = {"fp32": "f32", "bf16": "bf16"}
+"""There is no f16 here: on a processor without its instructions the hint is many times slower than f32."""
+
+
+def installed() -> bool:
+    """OpenVINO can be imported; does so (a third of a second the first time)."""
+    try:
+        import openvino  # noqa: F401 - late: only who runs a model pays for it
+    except ImportError:
+        return False
+    return True
+
+
+class OpenVino:
+    """Compiles models for the processor. Any thread may load."""
+
+    name = "openvino"
+
+    def __init__(self, plan: Plan) -> None:
+        """Raises ConfigError when OpenVINO is missing or the plan is for something else than the processor."""
+        if plan.provider.name != "cpu":
+            raise ConfigError(
+                f"engine openvino does not run on execution provider {plan.provider.name}",
+                "ask for provider cpu or auto, or for engine onnxruntime",
+            )
+        try:
+            import openvino
+        except ImportError as error:
+            raise ConfigError("OpenVINO is not installed", "uv sync, or pip install openvino") from error
+        self._ov = openvino
+        self._core = openvino.Core()
+        self.plan = plan
+
+    @property
+    def native(self) -> tuple[Precision, ...]:
+        """The precisions that the processor has instructions for, fp32 first."""
+        capabilities = self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+        return ("fp32", "bf16") if "BF16" in capabilities else ("fp32",)
+
+    def load(self, contract: Contract, content: bytes, precision: Precision = "fp32") -> "OpenVinoRunner":
+        """Compiles the model file's content.
+
+        Raises ModelError when the file does not load or does not keep its contract, and ConfigError for a
+        precision that the processor would only imitate.
+        """
+        if precision not in self.native:
+            raise ConfigError(
+                f"precision {precision} was asked for, which this processor has no instructions for",
+                "ask for fp32 or auto",
+            )
+        plan = self.plan
+        config = {
+            # Always set: without it a processor with AMX computes in bf16 by itself.
+            "INFERENCE_PRECISION_HINT": _HINTS[precision],
+            # A stream for each worker: with one, runs from two threads wait for each other.
+            "NUM_STREAMS": plan.workers,
+            "INFERENCE_NUM_THREADS": plan.workers * plan.intra_op,
+            # Several models share the cores with capture and output: the system places the threads.
+            "ENABLE_CPU_PINNING": False,
+        }
+        try:
+            model = self._core.read_model(content)
+            compiled = self._core.compile_model(model, "CPU", config)
+        except RuntimeError as error:
+            raise ModelError(
+                f"model {contract.model}: OpenVINO cannot load it ({_line(error)})",
+                "reinstall faceswapd, or choose another engine",
+            ) from error
+        check(
+            contract,
+            _found(contract, compiled.inputs, "inputs"),
+            _found(contract, compiled.outputs, "outputs"),
+        )
+        return OpenVinoRunner(contract, compiled, precision)
+
+
+class OpenVinoRunner:
+    """A model in OpenVINO. `run` is for any number of threads; the GIL is free while it computes."""
+
+    def __init__(self, contract: Contract, compiled: Any, precision: Precision) -> None:
+        self.model = contract.model
+        self.engine = f"openvino CPU {precision}"
+        self._compiled = compiled
+        self._inputs = _positions(compiled.inputs, [t.name for t in contract.inputs])
+        self._outputs = _positions(compiled.outputs, [t.name for t in contract.outputs])
+        # A request serves one run at a time. As many are made as runs were ever under way at once.
+        self._idle: deque[Any] = deque([compiled.create_infer_request()])
+
+    def run(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        """See `Runner.run`; inputs that are not contiguous or not writable are copied, all others shared."""
+        try:
+            request = self._idle.pop()
+        except IndexError:
+            request = self._compiled.create_infer_request()
+        try:
+            fed = dict(zip(self._inputs, inputs, strict=True))
+            results = request.infer(fed, share_inputs=True, share_outputs=False)
+            return tuple(results[i] for i in self._outputs)
+        except (RuntimeError, TypeError, ValueError) as error:
+            raise InferenceError(f"model {self.model} failed in {self.engine}: {_line(error)}") from error
+        finally:
+            self._idle.append(request)
+
+    def close(self) -> None:
+        """See `Runner.close`."""
+        self._idle.clear()
+        self._compiled = None
+
+
+def _positions(ports: list[Any], names: list[str]) -> tuple[int, ...]:
+    return tuple(next(i for i, port in enumerate(ports) if name in port.get_names()) for name in names)
+
+
+def _found(contract: Contract, ports: list[Any], role: Literal["inputs", "outputs"]) -> list[Found]:
+    """What a compiled model has. A port goes by several names: the one in the contract is taken where it is."""
+    wanted = {t.name for t in getattr(contract, role)}
+    return [
+        Found(
+            next((n for n in sorted(p.get_names()) if n in wanted), p.get_any_name()),
+            {"f32": "float32", "f16": "float16", "f64": "float64"}.get(
+                p.get_element_type().get_type_name(), p.get_element_type().get_type_name()
+            ),
+            tuple(None if d.is_dynamic else d.get_length() for d in p.get_partial_shape()),
+        )
+        for p in ports
+    ]
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]

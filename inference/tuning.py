@@ -1,0 +1,55 @@
+"""The measurements behind `engine = "auto"`: how fast a runner is beside others, and how far it strays."""
+
+import statistics
+import threading
+import time
+from collections.abc import Hashable, Mapping, Sequence
+from typing import TypeVar
+
+import numpy as np
+
+from .contracts import Contract
+from .engine import Runner, Tensor
+
+Sample = tuple[Tensor, ...]
+"""One real set of inputs."""
+
+K = TypeVar("K", bound=Hashable)
+
+ROUNDS = 12
+"""Timed runs of each candidate, after two that are not."""
+
+
+def medians_ms(
+    runners: Mapping[K, Runner], samples: Sequence[Sample], stop: threading.Event, rounds: int = ROUNDS
+) -> dict[K, float]:
+    """{key: median of one run in ms}; empty when `stop` was set before the end.
+
+    The runners take turns on the same sample, so that whatever else the machine does meets all of them.
+    """
+    times: dict[K, list[float]] = {key: [] for key in runners}
+    for n in range(-2, rounds):
+        sample = samples[n % len(samples)]
+        for key, runner in runners.items():
+            if stop.is_set():
+                return {}
+            begun = time.perf_counter()
+            runner.run(*sample)
+            if n >= 0:
+                times[key].append((time.perf_counter() - begun) * 1e3)
+    return {key: statistics.median(ms) for key, ms in times.items()}
+
+
+def strays(contract: Contract, reference: Runner, other: Runner, samples: Sequence[Sample]) -> str:
+    """Which output of `other` is farther from `reference` than its tolerance, in words; "" if none is.
+
+    Judged by the mean absolute difference over all samples; a value that is no number strays always.
+    """
+    gaps: list[list[float]] = [[] for _ in contract.outputs]
+    for sample in samples:
+        for gap, right, given in zip(gaps, reference.run(*sample), other.run(*sample), strict=True):
+            gap.append(float(np.abs(right - given).mean()))
+    for spec, gap in zip(contract.outputs, gaps, strict=True):
+        if spec.tolerance is not None and not statistics.fmean(gap) <= spec.tolerance:
+            return f"{spec.name} moves by {statistics.fmean(gap):.3g}, allowed {spec.tolerance:g}"
+    return ""
