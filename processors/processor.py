@@ -2,23 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import Flag, auto
 from typing import ClassVar, Generic, Protocol, TypeVar
 
+from ..core.effect import Effect as Effect
 from ..core.frame import Pixels
 from ..core.params import Params
 from ..faces.face import Face
 from ..inference.engine import Models
-
-
-class Effect(Flag):
-    """What was done to the people in a picture: decides which badge it carries."""
-
-    NONE = 0
-    SWAPPED = auto()
-    """A face shows another face."""
-    ANONYMIZED = auto()
-    """A face was made unrecognisable."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,6 +22,9 @@ class Picture:
     effect: Effect = Effect.NONE
     treated: frozenset[int] = frozenset()
     """The ids of the faces that a processor has hidden or replaced."""
+    spared: frozenset[int] = frozenset()
+    """The ids of the faces that a processor has left as they are because its parameters say so (one face
+    of several is swapped). The chain keeps only those that every processor that hides faces has spared."""
 
 
 Render = Callable[[Picture], Picture]
@@ -48,7 +41,10 @@ class Processor(Protocol, Generic[P]):
     """One line."""
     needs_faces: ClassVar[bool]
     hides_face: ClassVar[bool]
-    """While it is on, a picture with an untreated face is not shown (fail closed)."""
+    """While it is on, a picture with a face neither treated nor spared is not shown (fail closed)."""
+    every_face: ClassVar[bool]
+    """It treats whoever is there: while it is on, the detector runs on every frame, so that a newcomer
+    is not shown raw between two detections."""
 
     params_type: type[P]
     """The type of its parameters; `params_type()` is the default set."""

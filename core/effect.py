@@ -1,0 +1,13 @@
+"""What was done to the people in a picture."""
+
+from enum import Flag, auto
+
+
+class Effect(Flag):
+    """What was done to the people in a picture: decides which badge it carries."""
+
+    NONE = 0
+    SWAPPED = auto()
+    """A face shows another face."""
+    ANONYMIZED = auto()
+    """A face was made unrecognisable."""
