@@ -1,0 +1,98 @@
+import pytest
+
+from faceswapd.core.errors import ConfigError
+from faceswapd.inference.providers import (
+    PROVIDERS,
+    check_installation,
+    cores,
+    installed_runtimes,
+    plan,
+    preferred,
+    provider,
+)
+
+CPU, CUDA = PROVIDERS["cpu"], PROVIDERS["cuda"]
+
+
+@pytest.mark.parametrize("name", PROVIDERS)
+@pytest.mark.parametrize("live", [True, False])
+@pytest.mark.parametrize("n", [1, 2, 3, 4, 6, 8, 12, 16, 32, 64, 256])
+def test_no_plan_oversubscribes_the_cores(name: str, live: bool, n: int) -> None:
+    made = plan(PROVIDERS[name], live=live, cores=n)
+
+    assert made.workers >= 1
+    assert made.workers * made.intra_op <= n
+
+
+@pytest.mark.parametrize(
+    ("name", "n", "offline", "live"),
+    [
+        ("cpu", 2, (2, 1), (2, 1)),
+        ("cpu", 4, (4, 1), (3, 1)),
+        ("cpu", 8, (6, 1), (4, 2)),
+        ("cpu", 32, (30, 1), (4, 8)),
+        ("cuda", 8, (8, 1), (2, 1)),
+        ("cuda", 64, (16, 1), (2, 1)),
+        ("directml", 16, (1, 1), (1, 1)),
+        ("migraphx", 16, (1, 1), (1, 1)),
+        ("rocm", 16, (1, 1), (1, 1)),
+    ],
+)
+def test_the_table_of_workers(name: str, n: int, offline: tuple[int, int], live: tuple[int, int]) -> None:
+    for wanted, is_live in ((offline, False), (live, True)):
+        made = plan(PROVIDERS[name], live=is_live, cores=n)
+        assert (made.workers, made.intra_op) == wanted
+
+
+def test_a_number_of_threads_overrides_the_table() -> None:
+    assert plan(CPU, threads=1, cores=8).workers == 1
+    assert plan(CPU, threads=1, cores=8).intra_op == 8
+    assert plan(CPU, threads=32, cores=8).intra_op == 1, (
+        "more workers than cores only where they were asked for"
+    )
+    assert plan(PROVIDERS["directml"], threads=3, cores=8).workers == 3
+
+
+def test_a_negative_number_of_threads_is_refused() -> None:
+    with pytest.raises(ConfigError, match="-1 execution threads"):
+        plan(CPU, threads=-1)
+
+
+def test_cores_are_those_that_the_process_may_use() -> None:
+    assert cores() >= 1
+    assert plan(CPU).workers <= max(cores(), 1)
+
+
+def test_an_unknown_provider_is_named() -> None:
+    with pytest.raises(ConfigError, match=r"'cudda'.*known are auto, tensorrt, cuda") as caught:
+        provider("cudda")
+
+    assert caught.value.exit_code == 78
+
+
+def test_auto_prefers_a_device_to_the_processor_and_never_takes_minutes_to_build() -> None:
+    everything = [p.full for p in PROVIDERS.values()]
+
+    assert preferred(["CPUExecutionProvider", "CUDAExecutionProvider"]) is CUDA
+    assert preferred(everything) is CUDA, "TensorRT is first in the list and left out"
+    assert preferred(["AzureExecutionProvider", "CPUExecutionProvider"]) is CPU
+    assert preferred([]) is CPU
+
+
+def test_this_environment_has_at_most_one_runtime() -> None:
+    assert len(installed_runtimes()) <= 1
+    check_installation()
+
+
+def test_two_runtimes_are_refused_with_the_repair() -> None:
+    with pytest.raises(ConfigError) as caught:
+        check_installation({"onnxruntime": "1.32.0", "onnxruntime-gpu": "1.32.0"})
+
+    assert caught.value.exit_code == 78
+    assert "onnxruntime and onnxruntime-gpu are installed together" in caught.value.what
+    assert "uv pip uninstall onnxruntime`" in caught.value.remedy
+    assert "uv sync --reinstall-package onnxruntime-gpu" in caught.value.remedy
+
+
+def test_no_runtime_is_no_fault() -> None:
+    check_installation({})
