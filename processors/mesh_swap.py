@@ -1,0 +1,199 @@
+"""Wears a face by its mesh: a photo, or the painted mask, bent over every tracked face."""
+
+from dataclasses import dataclass, replace
+from typing import Annotated, ClassVar, Literal
+
+import cv2
+import numpy as np
+from msgspec import Meta
+
+from ..core.errors import BadInputError
+from ..core.frame import Frame, Pixels, Points
+from ..core.params import Params
+from ..faces import colour, masks
+from ..faces.face import Face
+from ..faces.paste import paste
+from ..faces.texture import Texture
+from ..faces.warp import Grid, normals, rasterise, skirted
+from .painted_mask import painted_mask
+from .processor import Effect, Picture, Render, Workshop
+from .track_faces import FaceTracker
+
+MASK = "mask"
+"""The name of the painted mask among the faces."""
+
+
+class MeshSwapParams(Params, frozen=True):
+    """What can be set while it runs."""
+
+    face: Annotated[
+        str, Meta(description="The face to wear: a name from the library, or mask for the painted one.")
+    ] = MASK
+    faces: Annotated[
+        Literal["all", "largest"], Meta(description="Who wears it: everybody, or only the largest face.")
+    ] = "all"
+    opacity: Annotated[
+        float,
+        Meta(ge=0, le=1, description="How much of it covers the face.", extra_json_schema={"step": 0.05}),
+    ] = 1.0
+    feather: Annotated[
+        float,
+        Meta(
+            ge=0, le=0.3, description="How soft a photo's edge is, by the width of the face.",
+            extra_json_schema={"step": 0.01},
+        ),
+    ] = 0.12  # fmt: skip
+    colour: Annotated[
+        float,
+        Meta(
+            ge=0, le=1, description="How far it takes on the colour and the light of the scene.",
+            extra_json_schema={"step": 0.05},
+        ),
+    ] = 0.9  # fmt: skip
+    keep_eyes: Annotated[bool, Meta(description="Leaves the wearer's own eyes.")] = True
+    keep_mouth: Annotated[bool, Meta(description="Leaves the inside of the wearer's own mouth.")] = True
+
+
+@dataclass(frozen=True, slots=True)
+class _Worn:
+    """One texture with one set of parameters: the Render of `MeshSwap`."""
+
+    texture: Texture
+    params: MeshSwapParams
+
+    def __call__(self, picture: Picture) -> Picture:
+        # The farther face first, so that a nearer one covers it.
+        faces = sorted(picture.faces, key=_area)
+        left = faces[:-1] if self.params.faces == "largest" else []
+        done = [face.id for face in faces[len(left) :] if self._wear(picture.pixels, face)]
+        return replace(
+            picture,
+            effect=picture.effect | Effect.SWAPPED if done else picture.effect,
+            treated=picture.treated.union(done),
+            spared=picture.spared.union(face.id for face in left),
+        )
+
+    def _wear(self, pixels: Pixels, face: Face) -> bool:
+        """Draws it over one face in place; False when nothing of that face can be drawn on."""
+        corners = skirted(face.points)
+        grid = Grid.over(corners, (pixels.shape[1], pixels.shape[0]))
+        if grid is None:
+            return False
+        local = grid.local(corners)
+        values = self.texture.values
+        if self.texture.painted:
+            values = np.column_stack([values[:, :2], shading(local)])
+        where, covered = rasterise(local, values, (grid.columns, grid.rows))
+        alpha = self._alpha(grid, face.points, covered)
+        under = _cut(pixels, grid)
+        gains = self._gains(under, where, alpha, grid, _height(local))
+
+        level, size = self.texture.level(_height(face.points))
+        scaled = cv2.merge([
+            where[..., 0] * size[0] - 0.5,
+            where[..., 1] * size[1] - 0.5,
+            alpha.astype(np.float32),
+        ])  # fmt: skip
+        map_x, map_y, soft = cv2.split(cv2.resize(scaled, grid.pixels))
+        worn = cv2.remap(level, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        opaque = cv2.multiply(cv2.extractChannel(worn, 3), soft, scale=1 / 255, dtype=cv2.CV_8U)
+        lit = cv2.multiply(
+            cv2.cvtColor(worn, cv2.COLOR_BGRA2BGR), cv2.resize(gains, grid.pixels), dtype=cv2.CV_8U
+        )
+        paste(pixels, grid.x, grid.y, lit, opaque)
+        return True
+
+    def _alpha(self, grid: Grid, points: Points, covered: masks.Mask) -> masks.Mask:
+        """How much of it shows in each cell of the grid, before the texture's own transparency."""
+        params = self.params
+        local = grid.local(points)
+        width = float(np.ptp(local[:, 0]))
+        # Where the surface ends in its own silhouette, it fades within its last two cells.
+        alpha = cv2.blur(cv2.erode(covered, _NEAR, iterations=2, borderValue=255), (3, 3))
+        if not self.texture.painted:
+            soft = params.feather * width
+            oval = masks.oval_mask(local, covered.shape, -0.02 - params.feather / 4, soft)
+            alpha = cv2.min(alpha, oval)
+        holes = np.zeros_like(covered)
+        if params.keep_eyes:
+            masks.fill(holes, masks.polygon(local, masks.LEFT_EYE))
+            masks.fill(holes, masks.polygon(local, masks.RIGHT_EYE))
+        if params.keep_mouth:
+            masks.fill(holes, masks.polygon(local, masks.LIPS_INNER))
+        holes = masks.feathered(holes, 0.025 * width)
+        return np.asarray(cv2.multiply(alpha, cv2.bitwise_not(holes), scale=params.opacity / 255))
+
+    def _gains(self, under: Pixels, where: Points, alpha: masks.Mask, grid: Grid, height: float) -> Points:
+        """What each cell's colour is multiplied by, rows x columns x 3."""
+        small = max(1, min(grid.columns, grid.rows) // 24)
+        size = (-(-grid.columns // small), -(-grid.rows // small))
+        target = cv2.resize(under, size, interpolation=cv2.INTER_AREA).astype(np.float32)
+        weight = cv2.resize(alpha, size, interpolation=cv2.INTER_AREA).astype(np.float32) / np.float32(255)
+        radius = 0.15 * height / small
+        strength = self.params.colour
+        if self.texture.painted:
+            light = colour.lighting(target, weight, radius, strength)
+            return np.asarray(cv2.resize(light, (grid.columns, grid.rows)) * (2 * where[..., 2:]))
+        level, full = self.texture.level(height / small)
+        coarse = cv2.resize(where, size, interpolation=cv2.INTER_AREA)
+        source = cv2.remap(
+            level, coarse[..., 0] * full[0] - 0.5, coarse[..., 1] * full[1] - 0.5,
+            cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE,
+        )[..., :3].astype(np.float32)  # fmt: skip
+        return colour.matching(source, target, weight, radius, strength)
+
+
+def shading(points: Points) -> Points:
+    """504 values in [0, 1], half of the gain that a light above the camera gives a smooth surface (504 x 3)."""
+    facing = normals(points) @ _LIGHT
+    return np.asarray(0.5 * (0.72 + 0.3 * np.clip(facing, 0, 1)), np.float32)
+
+
+class MeshSwap:
+    """The processor."""
+
+    name: ClassVar[str] = "mesh_swap"
+    help: ClassVar[str] = "Wears another face: a photo or a painted mask that follows every expression."
+    needs_faces: ClassVar[bool] = True
+    hides_face: ClassVar[bool] = True
+    every_face: ClassVar[bool] = False
+    params_type = MeshSwapParams
+
+    def __init__(self, workshop: Workshop) -> None:
+        self._workshop = workshop
+
+    def prepare(self, params: MeshSwapParams) -> Render:
+        """Finds the face in its photo. Raises what the wardrobe raises, ModelError, and BadInputError."""
+        if params.face == MASK:
+            return _Worn(painted_mask(), params)
+        photo = self._workshop.wardrobe.photo(params.face)
+        faces = FaceTracker(self._workshop.models).track(Frame(0, 0, photo), every_frame=False).faces
+        if not faces:
+            raise BadInputError(
+                f"no face in the photo of {params.face!r}",
+                "use one that shows a face from the front, well lit",
+            )
+        return _Worn(Texture.of_photo(photo, max(faces, key=_area).points), params)
+
+
+def _area(face: Face) -> float:
+    return float((face.box[2] - face.box[0]) * (face.box[3] - face.box[1]))
+
+
+def _height(points: Points) -> float:
+    """From the chin to the top of the forehead, which turning the head does not shorten."""
+    return float(np.linalg.norm(points[10, :2] - points[152, :2]))
+
+
+def _cut(pixels: Pixels, grid: Grid) -> Pixels:
+    """The grid's part of a frame; where it reaches over the border, the border goes on."""
+    width, height = grid.pixels
+    part = pixels[grid.y : grid.y + height, grid.x : grid.x + width]
+    below, right = height - part.shape[0], width - part.shape[1]
+    if below or right:
+        return np.asarray(cv2.copyMakeBorder(part, 0, below, 0, right, cv2.BORDER_REPLICATE))
+    return part
+
+
+_NEAR = np.ones((3, 3), np.uint8)
+_LIGHT = np.array([0.0, -0.4, -0.92], np.float32)
