@@ -11,7 +11,7 @@ class MemorySink:
 
     steady = False
 
-    def __init__(self, keep: int = 0, when_full: WhenFull = WhenFull.NEWEST, name: str = "memory:") -> None:
+    def __init__(self, name: str = "memory:", keep: int = 0, when_full: WhenFull = WhenFull.NEWEST) -> None:
         self._name = name
         self._when_full = when_full
         self._frames: deque[Frame] = deque(maxlen=keep)
@@ -19,7 +19,7 @@ class MemorySink:
 
     @property
     def name(self) -> str:
-        """`memory:`."""
+        """What it was called, `memory:` or `none`."""
         return self._name
 
     @property

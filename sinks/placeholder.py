@@ -22,8 +22,8 @@ class Reason(Enum):
     STARTING = "camera starting"
     PAUSED = "camera paused"
     NO_FACE = "no face"
-    NO_SIGNAL = "no camera"
-    FAILED = "picture withheld"
+    LOST = "no camera"
+    ERROR = "picture withheld"
 
 
 @lru_cache(maxsize=32)

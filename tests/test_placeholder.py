@@ -44,8 +44,8 @@ def test_every_line_fits_into_a_small_picture() -> None:
 
 
 def test_the_same_picture_is_not_drawn_twice_nor_drawn_into() -> None:
-    pixels = placeholder((320, 240), Reason.FAILED)
+    pixels = placeholder((320, 240), Reason.ERROR)
 
-    assert placeholder((320, 240), Reason.FAILED) is pixels
+    assert placeholder((320, 240), Reason.ERROR) is pixels
     with pytest.raises(ValueError, match="read-only"):
         pixels[0, 0] = 0

@@ -1,0 +1,88 @@
+import itertools
+
+import pytest
+from fakes import FakeSink, ManualClock, frame
+
+from faceswapd.core.errors import DeviceLostError
+from faceswapd.core.frame import Frame
+from faceswapd.core.meter import Meter
+from faceswapd.sinks.feed import Feed, capacity
+from faceswapd.sinks.sink import WhenFull
+
+
+@pytest.mark.parametrize(
+    ("when_full", "fps", "size", "frames"),
+    [
+        (WhenFull.NEWEST, 30, (1280, 720), 1),
+        (WhenFull.DROP, 30, (1280, 720), 60),
+        (WhenFull.DROP, 60, (3840, 2160), 16),
+        (WhenFull.WAIT, 30, (1280, 720), 4),
+    ],
+)
+def test_how_many_frames_wait(when_full: WhenFull, fps: float, size: tuple[int, int], frames: int) -> None:
+    assert capacity(when_full, fps, size[0] * size[1] * 3) == frames
+
+
+def test_a_virtual_hour_at_the_rate_asked_for_whatever_the_device_does() -> None:
+    """A device that takes 1 to 9 ms, and hangs for two seconds every minute."""
+    clock, sink = ManualClock(), FakeSink(steady=True)
+    starts: list[int] = []
+
+    def device(_: Frame) -> None:
+        starts.append(clock.ns)
+        n = len(starts)
+        clock.advance(2 if n % 1800 == 0 else 0.001 * (1 + n % 9))
+        sink.frames.clear()
+        if clock.ns > 3600e9:
+            feed.stop()
+
+    sink.on_put = device
+    meter = Meter()
+    feed = Feed(sink, frame(-1), 30, clock, meter, failed=lambda _: None)
+    feed.start()
+    feed.closed.result(60)
+
+    gaps = [b - a for a, b in itertools.pairwise(starts)]
+    hangs = sum(g > 1e9 for g in gaps)
+    assert hangs == pytest.approx(58, abs=2)
+    assert min(gaps) >= 1e9 / 60
+    assert len(starts) + meter.counted("late_ticks")["fake"] == pytest.approx(3599 * 30, abs=3)
+
+
+def test_a_lost_device_is_tried_again_ever_more_rarely() -> None:
+    clock = ManualClock()
+    tries: list[float] = []
+
+    class Gone(FakeSink):
+        def open(self) -> None:
+            if self.log:
+                tries.append(clock.ns / 1e9)
+                if len(tries) == 9:
+                    feed.stop()
+                raise DeviceLostError("gone")
+            super().open()
+
+    def lost(_: Frame) -> None:
+        raise DeviceLostError("gone")
+
+    reported: list[Exception] = []
+    feed = Feed(Gone(steady=True, on_put=lost), frame(-1), 30, clock, Meter(), failed=reported.append)
+    feed.start()
+    feed.closed.result(10)
+
+    waits = [b - a for a, b in itertools.pairwise(tries)]
+    assert waits[0] < 1
+    assert all(2.5 <= w <= 7.5 for w in waits[-3:])
+    assert len(set(waits)) == len(waits)
+    assert len(reported) == 1
+
+
+def test_stop_ends_a_feed_that_has_nothing_to_do() -> None:
+    sink = FakeSink()
+    feed = Feed(sink, frame(-1), 30, ManualClock(), Meter(), failed=lambda _: None)
+    feed.start()
+    feed.opened.result(5)
+    feed.stop()
+    feed.closed.result(5)
+
+    assert sink.log == ["open", "close"]
