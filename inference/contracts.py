@@ -167,7 +167,8 @@ _ALL = (
         "478 face landmarks with irises",
         (TensorSpec("input", (1, 256, 256, 3), "upright square crop, 1.5 times the face"),),
         (
-            TensorSpec("Identity", (1, 1, 1, 1434), "478 x (x, y, z) in crop pixels", tolerance=0.25),
+            # A tenth of a pixel is what the noise of a webcam (sigma 2 of 255) moves a still face by.
+            TensorSpec("Identity", (1, 1, 1, 1434), "478 x (x, y, z) in crop pixels", tolerance=0.1),
             TensorSpec("Identity_1", (1, 1, 1, 1), "logit: a face is there", tolerance=0.5),
             TensorSpec("Identity_2", (1, 1), "logit: the tongue is out"),
         ),

@@ -8,9 +8,12 @@ from faceswapd.inference.pool import Pool
 
 
 def test_work_runs_on_the_pools_named_threads_and_its_result_comes_back() -> None:
+    def work(a: int, b: int) -> tuple[str, int]:
+        return threading.current_thread().name, a + b
+
     async def main() -> None:
         pool = Pool("infer", 2)
-        name, total = await pool.run(lambda a, b=0: (threading.current_thread().name, a + b), 1, b=2)
+        name, total = await pool.run(work, 1, b=2)
         assert name.startswith("infer_")
         assert total == 3
         pool.close()

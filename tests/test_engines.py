@@ -1,0 +1,331 @@
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from faceswapd.core.errors import ConfigError, InferenceError, ModelError
+from faceswapd.core.settings import InferenceSettings
+from faceswapd.inference import engines as module
+from faceswapd.inference.choices import Choice
+from faceswapd.inference.contracts import CONTRACTS
+from faceswapd.inference.engine import Runner
+from faceswapd.inference.engines import Engines
+from faceswapd.inference.store import Store
+
+pytest.importorskip("onnxruntime", reason="no ONNX Runtime is installed")
+
+MODEL = "blaze_short"
+PICTURE = np.random.default_rng(0).uniform(-1, 1, (1, 128, 128, 3)).astype(np.float32)
+
+Make = Callable[..., Engines]
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Iterator[Make]:
+    made: list[Engines] = []
+
+    def engines(engine: str = "auto", **settings: object) -> Engines:
+        changed = settings.pop("changed", lambda: None)
+        store = settings.pop("store", None)
+        made.append(
+            Engines(InferenceSettings(engine=engine, **settings), tmp_path, store=store, changed=changed)  # type: ignore[arg-type]
+        )
+        return made[-1]
+
+    yield engines
+    for one in made:
+        one.close()
+
+
+@pytest.fixture
+def openvino_wins(monkeypatch: pytest.MonkeyPatch) -> None:
+    fastest("openvino", monkeypatch)
+
+
+def fastest(engine: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def medians(runners: Mapping[Choice, Runner], *_: object) -> dict[Choice, float]:
+        return {choice: 1.0 if choice.engine == engine else 2.0 for choice in runners}
+
+    monkeypatch.setattr(module, "medians_ms", medians)
+
+
+def until(condition: Callable[[], bool]) -> bool:
+    end = time.monotonic() + 20
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.005)
+    return condition()
+
+
+def use(runner: Runner, runs: int = 40) -> None:
+    for _ in range(runs):
+        runner.run(PICTURE)
+
+
+def test_auto_serves_with_the_first_engine_that_is_ready(make: Make) -> None:
+    engines = make()
+    runner = engines.load(MODEL)
+
+    assert runner.model == MODEL
+    assert runner.engine == "onnxruntime CPU fp32"
+    assert engines.serving() == {MODEL: "onnxruntime CPU fp32"}
+    assert engines.problems == ()
+
+
+def test_a_model_is_loaded_once_also_by_many_threads(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    engines = make()
+    reads: list[str] = []
+    got: list[Runner] = []
+    read = Store.read
+
+    def counted(store: Store, model: str) -> bytes:
+        reads.append(model)
+        return read(store, model)
+
+    monkeypatch.setattr(Store, "read", counted)
+    threads = [threading.Thread(target=lambda: got.append(engines.load(MODEL))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert reads == [MODEL]
+    assert len({id(r) for r in got}) == 1
+
+
+def test_nothing_is_timed_before_it_was_asked_for(make: Make, tmp_path: Path) -> None:
+    engines = make()
+    use(engines.load(MODEL))
+
+    assert "tune_0" not in {t.name for t in threading.enumerate()}
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("tune_first", [True, False])
+@pytest.mark.usefixtures("openvino_wins")
+def test_the_fastest_takes_over_and_is_remembered(make: Make, tune_first: bool) -> None:
+    changes: list[dict[str, str]] = []
+
+    def changed() -> None:
+        changes.append(engines.serving())
+
+    engines: Engines = make(changed=changed)
+    runner = engines.load(MODEL)
+    before = runner.run(PICTURE)
+    if tune_first:
+        engines.tune()
+    use(runner)
+    engines.tune()
+
+    assert until(lambda: runner.engine == "openvino CPU fp32")
+    for ours, theirs in zip(before, runner.run(PICTURE), strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-3)
+    assert until(lambda: changes[-1] == {MODEL: "openvino CPU fp32"})
+
+    engines.close()
+    again = make()
+    assert again.load(MODEL).engine == "openvino CPU fp32", "the next start uses it at once"
+    again.tune()
+    use(again.load(MODEL))
+    assert "tune_0" not in {t.name for t in threading.enumerate()}, "and does not time it again"
+
+
+def test_what_serves_goes_on_where_the_gain_is_noise(
+    make: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(
+        module,
+        "medians_ms",
+        lambda runners, *_: {c: 0.95 if c.engine == "openvino" else 1.0 for c in runners},
+    )
+    engines = make()
+    runner = engines.load(MODEL)
+    engines.tune()
+    use(runner)
+
+    assert until((tmp_path / "engines.json").exists)
+    assert runner.engine == "onnxruntime CPU fp32"
+
+
+@pytest.mark.usefixtures("openvino_wins")
+def test_an_engine_that_computes_something_else_is_refused(
+    make: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(module, "strays", lambda *_: "regressors moves by 3, allowed 0.01")
+    engines = make()
+    runner = engines.load(MODEL)
+    engines.tune()
+    use(runner)
+
+    assert until((tmp_path / "engines.json").exists)
+    assert runner.engine == "onnxruntime CPU fp32"
+
+
+@pytest.mark.usefixtures("openvino_wins")
+def test_runs_are_never_interrupted_by_the_change(make: Make) -> None:
+    engines = make()
+    runner = engines.load(MODEL)
+    engines.tune()
+    stop, failed = threading.Event(), []
+
+    def work() -> None:
+        while not stop.is_set():
+            try:
+                runner.run(PICTURE)
+            except InferenceError as error:
+                failed.append(error)
+
+    threads = [threading.Thread(target=work) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    swapped = until(lambda: runner.engine == "openvino CPU fp32")
+    stop.set()
+    for thread in threads:
+        thread.join()
+
+    assert swapped
+    assert not failed
+
+
+def test_timing_that_fails_leaves_what_serves(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried = threading.Event()
+
+    def medians(*_: object) -> dict[Choice, float]:
+        tried.set()
+        raise InferenceError("out of memory")
+
+    monkeypatch.setattr(module, "medians_ms", medians)
+    engines = make()
+    runner = engines.load(MODEL)
+    engines.tune()
+    use(runner)
+
+    assert tried.wait(20)
+    engines._tuner.shutdown(wait=True)  # type: ignore[union-attr]
+    assert runner.engine == "onnxruntime CPU fp32"
+    use(runner, 1)
+
+
+def test_closing_ends_the_timing(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun = threading.Event()
+
+    def medians(_: object, __: object, stop: threading.Event) -> dict[Choice, float]:
+        begun.set()
+        assert stop.wait(20)
+        return {}
+
+    monkeypatch.setattr(module, "medians_ms", medians)
+    engines = make()
+    engines.tune()
+    use(engines.load(MODEL))
+    assert begun.wait(20)
+
+    engines.close()
+
+    assert not [t for t in threading.enumerate() if t.name.startswith("tune")]
+
+
+def test_the_real_timing_settles_on_one_of_the_engines(make: Make, tmp_path: Path) -> None:
+    engines = make()
+    runner = engines.load(MODEL)
+    engines.tune()
+    use(runner)
+
+    assert until((tmp_path / "engines.json").exists)
+    text = (tmp_path / "engines.json").read_text()
+    assert "onnxruntime cpu fp32" in text
+    assert "openvino cpu fp32" in text
+    assert "bf16" not in text, "detectors stay in fp32"
+
+
+@pytest.mark.parametrize(
+    ("settings", "engine"),
+    [
+        ({"engine": "onnxruntime"}, "onnxruntime CPU fp32"),
+        ({"engine": "openvino", "precision": "fp32"}, "openvino CPU fp32"),
+        ({"engine": "auto", "provider": "cpu"}, "onnxruntime CPU fp32"),
+    ],
+)
+def test_an_engine_asked_for_is_the_one_that_serves(
+    make: Make, settings: dict[str, str], engine: str
+) -> None:
+    assert make(**settings).load(MODEL).engine == engine
+
+
+def test_bf16_asked_for_is_bf16_or_an_error(make: Make) -> None:
+    engines = make(precision="bf16")
+    try:
+        assert engines.load(MODEL).engine == "openvino CPU bf16"
+    except ConfigError as error:
+        assert "no instructions" in error.what  # noqa: PT017 - either answer is right, by the processor
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"provider": "tpu"}, "unknown execution provider 'tpu'"),
+        ({"engine": "openvino", "provider": "cuda"}, "openvino does not run on execution provider cuda"),
+        ({"engine": "onnxruntime", "precision": "bf16"}, "bf16 is there only in engine openvino"),
+        ({"provider": "cuda", "precision": "bf16"}, "bf16 is there only in engine openvino"),
+        ({"threads": -2}, "-2 execution threads"),
+    ],
+)
+def test_settings_that_contradict_each_other_are_refused_at_once(
+    make: Make, settings: dict[str, object], says: str
+) -> None:
+    with pytest.raises(ConfigError, match=says):
+        make(**settings)
+
+
+def test_a_provider_asked_for_and_not_got_is_an_error(make: Make) -> None:
+    engines = make(provider="rocm")
+
+    with pytest.raises(ConfigError, match="execution provider rocm is not in the installed ONNX Runtime"):
+        engines.load(MODEL)
+    assert engines.serving() == {}
+
+
+def test_auto_goes_on_with_the_other_engine_and_says_so(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    engines = make()
+
+    assert engines.load(MODEL).engine == "openvino CPU fp32"
+    assert engines.problems == ("ONNX Runtime is not installed: uv sync, or pip install 'faceswapd[cpu]'",)
+
+
+def test_the_plan_is_that_of_the_provider(make: Make) -> None:
+    assert make(provider="directml").plan.workers == 1
+    assert make(threads=3).plan.workers == 3
+
+
+def test_an_unknown_model_and_a_broken_file_are_model_errors_that_leave_nothing(
+    make: Make, tmp_path: Path
+) -> None:
+    with pytest.raises(ModelError, match="model nose has no contract: known are blaze_short"):
+        make().load("nose")
+
+    folder = tmp_path / "weights"
+    folder.mkdir()
+    for entry in Store().entries:
+        (folder / entry.path.name).write_bytes(b"\0" * entry.size)
+    (folder / "manifest.toml").write_bytes((Store().entry(MODEL).path.parent / "manifest.toml").read_bytes())
+    engines = make(store=Store(folder))
+    with pytest.raises(ModelError, match="wrong SHA-256"):
+        engines.load(MODEL)
+    assert engines.serving() == {}
+
+
+def test_models_take_no_options(make: Make) -> None:
+    with pytest.raises(TypeError, match="takes no options: batch"):
+        make().load(MODEL, batch=4)
+
+
+def test_every_bundled_model_loads(make: Make) -> None:
+    engines = make()
+    for model in CONTRACTS:
+        engines.load(model)
+
+    assert list(engines.serving()) == list(CONTRACTS)

@@ -1,0 +1,95 @@
+import threading
+import time
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from fakes import FakeRunner
+
+from faceswapd.inference.contracts import CONTRACTS, Contract, TensorSpec
+from faceswapd.inference.engine import Tensor
+from faceswapd.inference.tuning import medians_ms, strays
+
+SAMPLES = [(np.full((1, 2), n, np.float32),) for n in range(3)]
+CONTRACT = Contract(
+    "m",
+    "test",
+    (TensorSpec("x", (1, 2), ""),),
+    (TensorSpec("judged", (1, 2), "", tolerance=0.1), TensorSpec("free", (1, 2), "")),
+)
+
+
+def shifted(judged: float, free: float = 0.0) -> FakeRunner:
+    return FakeRunner("m", lambda x: (x + judged, x + free))
+
+
+def test_runners_take_turns_on_the_same_samples() -> None:
+    seen: list[tuple[str, float]] = []
+
+    def logging(name: str) -> Callable[[Tensor], tuple[Tensor, ...]]:
+        def work(x: Tensor) -> tuple[Tensor, ...]:
+            seen.append((name, float(x[0, 0])))
+            return (x,)
+
+        return work
+
+    runners = {n: FakeRunner(n, logging(n)) for n in "ab"}
+    ms = medians_ms(runners, SAMPLES, threading.Event(), rounds=3)
+
+    assert list(ms) == ["a", "b"]
+    assert seen == [(name, float(n)) for n in (1, 2, 0, 1, 2) for name in "ab"], "two rounds warm up"
+
+
+def test_the_median_is_in_milliseconds_and_forgives_one_slow_run() -> None:
+    calls: list[int] = []
+
+    def work(x: Tensor) -> tuple[Tensor, ...]:
+        calls.append(1)
+        time.sleep(0.2 if len(calls) == 5 else 0.005)
+        return (x,)
+
+    ms = medians_ms({"a": FakeRunner("m", work)}, SAMPLES, threading.Event(), rounds=7)
+
+    assert 4.9 < ms["a"] < 100
+
+
+def test_stopping_ends_it_between_two_runs_without_a_result() -> None:
+    stop, ran = threading.Event(), []
+
+    def first(x: Tensor) -> tuple[Tensor, ...]:
+        stop.set()
+        return (x,)
+
+    def second(x: Tensor) -> tuple[Tensor, ...]:
+        ran.append(x)
+        return (x,)
+
+    runners = {"a": FakeRunner("m", first), "b": FakeRunner("m", second)}
+
+    assert medians_ms(runners, SAMPLES, stop) == {}
+    assert not ran
+
+
+@pytest.mark.parametrize(
+    ("judged", "free", "says"),
+    [
+        (0.0, 0.0, ""),
+        (0.09, 0.0, ""),
+        (-0.09, 50.0, ""),
+        (0.11, 0.0, "judged moves by 0.11, allowed 0.1"),
+        (float("nan"), 0.0, "judged moves by nan"),
+    ],
+)
+def test_outputs_are_judged_by_their_own_tolerance(judged: float, free: float, says: str) -> None:
+    assert strays(CONTRACT, shifted(0), shifted(judged, free), SAMPLES).startswith(says)
+    assert bool(strays(CONTRACT, shifted(0), shifted(judged, free), SAMPLES)) == bool(says)
+
+
+def test_differences_of_both_signs_do_not_cancel() -> None:
+    swinging = FakeRunner("m", lambda x: (x + np.array([[1, -1]], np.float32), x))
+
+    assert strays(CONTRACT, shifted(0), swinging, SAMPLES).startswith("judged moves by 1")
+
+
+def test_every_bundled_model_has_something_to_be_judged_by() -> None:
+    assert all(any(o.tolerance is not None for o in c.outputs) for c in CONTRACTS.values())
