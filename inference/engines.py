@@ -44,14 +44,14 @@ class Engines:
     def __init__(
         self,
         settings: InferenceSettings | None = None,
-        cache_dir: Path | None = None,
         *,
+        cache: Path | None = None,
         live: bool = True,
         store: Store | None = None,
         contracts: Mapping[str, Contract] = CONTRACTS,
         changed: Callable[[], None] = lambda: None,
     ) -> None:
-        """`cache_dir` keeps the choices (None: the user's own); any thread calls `changed` when `serving` changes.
+        """`cache` is the file of the choices (None: the user's own); any thread calls `changed` when `serving` changes.
 
         Raises ConfigError for settings that contradict each other.
         """
@@ -59,7 +59,7 @@ class Engines:
         self._settings = settings
         self._store = store or Store()
         self._contracts = contracts
-        self._choices = Choices((cache_dir or user_cache_path("faceswapd")) / "engines.json")
+        self._choices = Choices(cache or user_cache_path("faceswapd") / "engines.json")
         self._changed = changed
         self.plan = _plan(settings, live=live)
         """How many workers the pool of this run has."""

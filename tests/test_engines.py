@@ -32,7 +32,12 @@ def make(tmp_path: Path) -> Iterator[Make]:
         changed = settings.pop("changed", lambda: None)
         store = settings.pop("store", None)
         made.append(
-            Engines(InferenceSettings(engine=engine, **settings), tmp_path, store=store, changed=changed)  # type: ignore[arg-type]
+            Engines(
+                InferenceSettings(engine=engine, **settings),
+                cache=tmp_path / "engines.json",
+                store=store,
+                changed=changed,
+            )  # type: ignore[arg-type]
         )
         return made[-1]
 
