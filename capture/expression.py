@@ -34,8 +34,8 @@ DARK = (30, 24, 56)
 LASH = (38, 48, 74)
 """The line of the lashes on a closed eye, BGR."""
 
-NO_MAP = np.empty(0, np.float32)
-"""Tells `cv2.remap` that both coordinates are in its first map."""
+NO_MAP: Any = None
+"""Tells `cv2.remap` that both coordinates are in its first map; its stubs do not know of that."""
 
 Patch = tuple[slice, slice, Pixels]
 
