@@ -60,12 +60,13 @@ class Person:
         y = self.origin[1] + ((np.arange(rows, dtype=np.float32) - 0.5) * STEP - 0.5) / self.scale
         self._p: Field = np.stack(np.meshgrid(x, y), axis=-1).astype(np.float32)
         self._body, self._head = _body_weight(self._p), _head_weight(self._p)
-        # What never moves is painted once; the rest is a band of whole columns.
-        moving = np.flatnonzero((self._body + self._head > 0).any(axis=0))
-        first, last = max(0, int(moving[0]) - 2), min(columns, int(moving[-1]) + 3)
-        self._band = slice(first * STEP, min(width, (last - 2) * STEP))
+        # What never moves is painted once; the rest is one rectangle.
+        moves = self._body + self._head > 0
+        self._moving = _span(moves.any(axis=1), height), _span(moves.any(axis=0), width)
+        top, left = (s.start // STEP for s in self._moving)
+        bottom, right = (-(-s.stop // STEP) + 2 for s in self._moving)
         self._p, self._body, self._head = (
-            np.ascontiguousarray(a[:, first:last]) for a in (self._p, self._body, self._head)
+            np.ascontiguousarray(a[top:bottom, left:right]) for a in (self._p, self._body, self._head)
         )
         self._depth = _depth(self._p, self.points)
         x0, y0 = (np.float32(o * self.scale + (self.scale - 1) / 2) for o in self.origin)
@@ -81,9 +82,11 @@ class Person:
         rows, columns = source.shape[:2]
         full = cv2.resize(source, (columns * STEP, rows * STEP), interpolation=cv2.INTER_LINEAR)
         frame = self._still.copy()
-        band = frame[:, self._band]
-        lookup = full[STEP : STEP + band.shape[0], STEP : STEP + band.shape[1]]
-        band[:] = cv2.remap(self._picture, lookup, NO_MAP, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        moving = frame[self._moving]
+        lookup = full[STEP : STEP + moving.shape[0], STEP : STEP + moving.shape[1]]
+        moving[:] = cv2.remap(
+            self._picture, lookup, NO_MAP, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        )
         return frame
 
     def _backward(self, pose: Pose) -> Field:
@@ -110,6 +113,12 @@ class Person:
         """The field at any places of `p`."""
         steps = (at - self._p[0, 0]) * np.float32(self.scale / STEP)
         return np.asarray(cv2.remap(field, steps, NO_MAP, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
+
+
+def _span(moves: NDArray[np.bool_], length: int) -> slice:
+    """The pixels of the frame between the first and the last moving point of the grid, on its cells' edges."""
+    which = np.flatnonzero(moves)
+    return slice(max(0, int(which[0]) - 2) * STEP, min(length, (int(which[-1]) + 1) * STEP))
 
 
 def _rotation(pose: Pose) -> NDArray[np.float32]:

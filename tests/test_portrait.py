@@ -104,8 +104,16 @@ def test_no_pose_folds_the_picture(corner: tuple[int, ...], blink: float, mouth:
     area = down[1] * right[0] - down[0] * right[1]
 
     assert area.min() > 0
-    assert np.abs(back[:, 0] - PERSON._p[:, 0]).max() < 0.01  # the band has no seam to what stands still
+    assert np.abs(back[:, 0] - PERSON._p[:, 0]).max() < 0.01  # no seam to what stands still
     assert np.abs(back[:, -1] - PERSON._p[:, -1]).max() < 0.01
+
+
+def test_what_moves_ends_without_a_seam_in_a_tall_picture() -> None:
+    person = Person((320, 720))
+    back = person._backward(Pose(0.3, 0.15, 0.12, 0.2, 0.1, 0.05, 1, 1))
+
+    assert person._moving[0].stop < 500  # nothing moves below the waist
+    assert np.abs(back[-1] - person._p[-1]).max() < 0.01
 
 
 def test_the_frame_is_whole_at_rest() -> None:
