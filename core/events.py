@@ -102,7 +102,44 @@ class SetFreeze(msgspec.Struct, frozen=True, tag="freeze.set"):
     on: bool
 
 
-Command = SetProcessor | SetFace | SetPrivacy | SetFreeze
+class Reorder(msgspec.Struct, frozen=True, tag="processor.reorder"):
+    """Puts the chain in another order; `names` are exactly the processors of the chain."""
+
+    names: tuple[str, ...]
+
+
+class ApplyPreset(msgspec.Struct, frozen=True, tag="preset.apply"):
+    """Takes over a saved preset: chain, parameters, face, `on_no_face`, view and badge."""
+
+    name: str
+
+
+Command = SetProcessor | SetFace | SetPrivacy | SetFreeze | Reorder | ApplyPreset
+
+
+class StateChanged(msgspec.Struct, frozen=True, tag="state"):
+    """Something of the state changed; the newest state makes older ones worthless."""
+
+    state: State
+
+
+class FacesChanged(msgspec.Struct, frozen=True, tag="faces"):
+    """A face was added to the library or removed from it."""
+
+    faces: tuple[FaceInfo, ...]
+
+
+class Logged(msgspec.Struct, frozen=True, tag="log"):
+    """One entry of the log."""
+
+    at: str
+    """Date and time, ISO 8601, UTC."""
+    level: str
+    event: str
+    fields: dict[str, Any] = {}
+
+
+Event = StateChanged | FacesChanged | Logged
 
 
 class Commands(Protocol):

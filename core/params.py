@@ -62,8 +62,13 @@ def changed(params: P, changes: Mapping[str, Any]) -> P:
 
 def parse(kind: type[P], texts: Mapping[str, str]) -> dict[str, Value]:
     """Values written as text (a command line's `opacity=0.8`), turned into their fields' types."""
-    infos = {i.name: i for i in describe(kind)}
-    return {name: _parsed(infos.get(name), name, text) for name, text in texts.items()}
+    return read_texts(describe(kind), texts)
+
+
+def read_texts(infos: tuple[ParamInfo, ...], texts: Mapping[str, str]) -> dict[str, Value]:
+    """Like `parse`, where only the description of the parameters is at hand."""
+    by_name = {i.name: i for i in infos}
+    return {name: _parsed(by_name.get(name), name, text) for name, text in texts.items()}
 
 
 def _parsed(info: ParamInfo | None, name: str, text: str) -> Value:

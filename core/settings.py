@@ -36,6 +36,12 @@ class ControlSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     enabled: bool = True
     host: str = "127.0.0.1"
     port: int = 7865
+    tls_certificate: str = ""
+    """A PEM file, with `tls_key` beside it: without them no address but loopback is served."""
+    tls_key: str = ""
+    hosts: tuple[str, ...] = ()
+    """More names (`name` or `name:port`) that a client may call this machine by."""
+    max_clients: int = 64
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

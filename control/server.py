@@ -1,0 +1,276 @@
+"""The websocket front of the control channel, on loopback and on a unix socket."""
+
+import asyncio
+import errno
+import http
+import os
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import structlog
+from websockets.asyncio.server import Server, ServerConnection, serve, unix_serve
+from websockets.exceptions import ConnectionClosed
+from websockets.http11 import Request, Response
+
+from ..core.errors import BusyError, ConfigError
+from ..core.events import Commands, Event
+from ..core.settings import ControlSettings
+from . import gate, protocol, token
+from .hub import Hub
+from .limits import Backoff, Bucket
+from .methods import Authenticate
+from .outbox import Outbox
+from .protocol import RpcError
+from .service import Service
+from .session import Call, Received, Session
+
+log = structlog.get_logger(__name__)
+
+AUTH_WITHIN_S = 10.0
+REQUESTS_PER_S = 200.0
+REQUESTS_AT_ONCE = 400.0
+REFUSALS_AT_ONCE = 1000.0
+CALLS_AT_WORK = 32
+"""Changes that one client may have waiting; more are not read before."""
+
+
+class ControlServer:
+    """Serves clients until it is closed. `start`, `publish` and `close` are for the event loop.
+
+    `wait` belongs into the daemon's task group: it raises if the background work died of a bug.
+    """
+
+    def __init__(
+        self, commands: Commands, settings: ControlSettings, runtime_dir: Path, version: str = ""
+    ) -> None:
+        self._commands = commands
+        self._settings = settings
+        self._dir = runtime_dir
+        self._version = version or commands.state().version
+        self._pool = ThreadPoolExecutor(1, "control")
+        self._hub = Hub(commands, self._pool)
+        self._service = Service(commands, self._hub, self._pool, self._rotate)
+        self._backoff = Backoff()
+        self._stack = AsyncExitStack()
+        self._work: asyncio.Task[None] | None = None
+        self._clients: dict[Outbox, Session] = {}
+        self._names: frozenset[str] = frozenset()
+        self.port = 0
+        """The port that is served; the one of the settings unless that is 0."""
+        self.socket_path: Path | None = None
+
+    async def start(self) -> None:
+        """Begins to listen. Raises BusyError for a port that is taken, ConfigError for one that is refused."""
+        context = gate.tls(self._settings)
+        token.ensure(token.prepared(self._dir))
+        options: dict[str, Any] = {
+            "compression": None,
+            "max_size": protocol.MAX_MESSAGE,
+            "close_timeout": 2.0,
+            "server_header": None,
+        }
+        host, port = self._settings.host, self._settings.port
+        try:
+            server = await serve(
+                self._tcp_client, host, port, ssl=context, process_request=self._admit_tcp, **options
+            )
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                raise BusyError(
+                    f"port {port} is taken", "stop the other daemon, or choose another with --port"
+                ) from None
+            raise ConfigError(f"control.host {host}, port {port}: {error}", "listen on 127.0.0.1") from None
+        self._stack.push_async_callback(_stopped, server)
+        self.port = next(iter(server.sockets)).getsockname()[1]
+        self._names = gate.names(host, self.port, self._settings.hosts)
+        if os.name == "posix":
+            await self._start_unix(options)
+        self._work = asyncio.create_task(self._background(), name="control")
+        log.info("control.listening", host=host, port=self.port, socket=str(self.socket_path or ""))
+
+    async def close(self) -> None:
+        """Tells the clients, closes the sockets, ends the background work. Raises what that died of."""
+        await self._stack.aclose()
+        if self.socket_path is not None:
+            self.socket_path.unlink(missing_ok=True)
+        self._pool.shutdown(wait=True, cancel_futures=True)
+        if self._work is not None:
+            self._work.cancel()
+            await self.wait()
+
+    async def wait(self) -> None:
+        """Waits for the end of the background work. Raises the bug it died of, if it did."""
+        if self._work is not None:
+            await asyncio.wait([self._work])
+            if not self._work.cancelled():
+                self._work.result()
+
+    def publish(self, event: Event) -> None:
+        """Tells the clients that listen. In the event loop only."""
+        self._hub.publish(event)
+
+    @property
+    def clients(self) -> int:
+        """How many are connected."""
+        return len(self._clients)
+
+    async def _start_unix(self, options: dict[str, Any]) -> None:
+        # The port is ours, and the socket's name holds the port: whatever lies there is a dead daemon's.
+        path = self._dir / f"control-{self.port}.sock"
+        path.unlink(missing_ok=True)
+        server = await unix_serve(self._unix_client, str(path), process_request=self._admit_unix, **options)
+        path.chmod(0o600)
+        self.socket_path = path
+        self._stack.push_async_callback(_stopped, server)
+
+    async def _background(self) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._hub.run(), name="control.hub")
+            tasks.create_task(self._service.run(), name="control.service")
+
+    def _admit_tcp(self, connection: ServerConnection, request: Request) -> Response | None:
+        return self._admit(connection, request, self._names)
+
+    def _admit_unix(self, connection: ServerConnection, request: Request) -> Response | None:
+        return self._admit(connection, request, frozenset({"localhost"}))
+
+    def _admit(
+        self, connection: ServerConnection, request: Request, names: frozenset[str]
+    ) -> Response | None:
+        origin, host = request.headers.get("Origin"), request.headers.get("Host")
+        if not gate.welcome(origin, host, names):
+            log.warning("control.refused", origin=origin, host=host)
+            return connection.respond(http.HTTPStatus.FORBIDDEN, "this origin or host is not served\n")
+        if request.path == "/healthz":
+            return connection.respond(http.HTTPStatus.OK, "ok\n")
+        if len(self._clients) >= self._settings.max_clients:
+            return connection.respond(http.HTTPStatus.SERVICE_UNAVAILABLE, "too many clients\n")
+        return None
+
+    async def _tcp_client(self, connection: ServerConnection) -> None:
+        await self._serve(connection, Session(self._version, self._service.features(), self._verify))
+
+    async def _unix_client(self, connection: ServerConnection) -> None:
+        uid = gate.peer_uid(connection.transport.get_extra_info("socket"))
+        if uid != os.geteuid():
+            await connection.close(4101, protocol.CLOSE_CODES[4101])
+        else:
+            await self._serve(connection, Session(self._version, self._service.features(), None))
+
+    def _verify(self, nonce: str, sent: Authenticate) -> str | None:
+        try:
+            secret = token.read(self._dir)  # each time anew: another process may have rotated it
+        except ConfigError as error:
+            log.warning("control.no_token", problem=str(error))
+            return None
+        if not token.proves(secret, nonce, sent.nonce, sent.mac):
+            return None
+        return token.proof(secret, sent.nonce, nonce)
+
+    def _rotate(self) -> None:
+        token.rotate(self._dir)
+        log.info("control.token_rotated")
+        # After this step of the loop, in which the reply to whoever asked is put into its outbox.
+        asyncio.get_running_loop().call_soon(self._let_go)
+
+    def _let_go(self) -> None:
+        for outbox, session in self._clients.items():
+            if session.hello.auth != "none":
+                outbox.end(4000)
+
+    async def _serve(self, connection: ServerConnection, session: Session) -> None:
+        outbox = Outbox()
+        self._clients[outbox] = session
+        try:
+            outbox.reply(session.greeting())
+            async with asyncio.TaskGroup() as tasks:
+                sending = tasks.create_task(_send(connection, outbox))
+                try:
+                    await self._receive(connection, session, outbox, tasks)
+                finally:
+                    sending.cancel()
+        finally:
+            del self._clients[outbox]
+            await self._service.gone(outbox)
+
+    async def _receive(
+        self, connection: ServerConnection, session: Session, outbox: Outbox, tasks: asyncio.TaskGroup
+    ) -> None:
+        """Until the connection is closed, by whomever; calls that are at work then come to their end."""
+        loop = asyncio.get_running_loop()
+        requests = Bucket(REQUESTS_PER_S, REQUESTS_AT_ONCE, loop.time())
+        refusals = Bucket(REQUESTS_PER_S, REFUSALS_AT_ONCE, loop.time())
+        at_work = asyncio.Semaphore(CALLS_AT_WORK)
+        try:
+            async with asyncio.timeout(None if session.ready else AUTH_WITHIN_S) as deadline:
+                async for data in connection:
+                    if isinstance(data, bytes):
+                        outbox.end(1003)
+                        continue
+                    received = session.receive(data.encode())
+                    if session.refused:
+                        await asyncio.sleep(self._backoff.failed(loop.time()))
+                        outbox.end(4100)
+                    if session.ready:
+                        deadline.reschedule(None)
+                    weight = max(1, len(received.items))
+                    if not requests.take(loop.time(), weight):
+                        if not refusals.take(loop.time(), weight):
+                            outbox.end(4003)
+                        _refuse(received, outbox)
+                    elif all(call.method.urgent for call in received.calls):
+                        await self._answer(received, outbox)
+                    else:
+                        await at_work.acquire()
+                        task = tasks.create_task(self._answer(received, outbox))
+                        task.add_done_callback(lambda _: at_work.release())
+        except ConnectionClosed:
+            return
+        except TimeoutError:
+            await connection.close(4001, protocol.CLOSE_CODES[4001])
+
+    async def _answer(self, received: Received, outbox: Outbox) -> None:
+        replies = [r for item in received.items if (r := await self._reply(item, outbox)) is not None]
+        if (message := received.reply(replies)) is not None:
+            outbox.reply(message)
+
+    async def _reply(self, item: Call | bytes, outbox: Outbox) -> bytes | None:
+        if isinstance(item, bytes):
+            return item
+        try:
+            reply = protocol.result(item.id, await self._service.perform(item, outbox))
+        except RpcError as refused:
+            reply = protocol.error(item.id, refused)
+        except Exception:
+            log.exception("control.bug", method=item.name)
+            reply = protocol.error(item.id, RpcError("internal", f"{item.name} failed", hint="see the log"))
+        return reply if item.wants_reply else None
+
+
+async def _send(connection: ServerConnection, outbox: Outbox) -> None:
+    try:
+        while (message := await outbox.take()) is not None:
+            data, text = message
+            await connection.send(data, text=text)
+    except ConnectionClosed:
+        return  # the receiving side sees it too
+    code = outbox.close_code or 1000
+    await connection.close(code, protocol.CLOSE_CODES[code])
+
+
+def _refuse(received: Received, outbox: Outbox) -> None:
+    wrong = RpcError("rate_limited", "too many requests", hint=f"at most {REQUESTS_PER_S:g} a second")
+    replies = [
+        item if isinstance(item, bytes) else protocol.error(item.id, wrong)
+        for item in received.items
+        if isinstance(item, bytes) or item.wants_reply
+    ]
+    if (message := received.reply(replies)) is not None:
+        outbox.reply(message)
+
+
+async def _stopped(server: Server) -> None:
+    server.close()
+    await server.wait_closed()

@@ -1,0 +1,371 @@
+"""`faceswapd ctl`: the command line as a remote control."""
+
+import argparse
+import asyncio
+import base64
+import shlex
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+import msgspec
+from rich.console import Console, RenderableType
+
+from ..control.client import Client, connect, user_error
+from ..control.methods import MAX_FACE, ProcessorList
+from ..control.protocol import Preview, RpcError
+from ..core.errors import FaceswapdError, MissingInputError, UsageError
+from ..core.events import ProcessorInfo, State, Stats
+from ..core.params import read_texts
+from . import tables
+
+CHUNK = 32 * 1024
+"""Bytes of a picture in one message: 64 KiB is the most the server takes, and base64 adds a third."""
+TOPICS = ("state", "stats", "faces", "log")
+ON = {"on": True, "off": False, "true": True, "false": False, "yes": True, "no": False}
+
+Action = Callable[[Client, argparse.Namespace], Awaitable[tuple[Any, RenderableType]]]
+"""Does it and returns the result twice: as data for --json, and for people."""
+
+
+def main(argv: list[str]) -> int:
+    """Runs one command against the daemon; returns the exit code."""
+    try:
+        options = _parser().parse_args(argv)
+        return asyncio.run(_run(options))
+    except SystemExit as done:  # --help
+        return int(done.code or 0)
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        return 0  # `ctl watch | head` has seen enough
+    except FaceswapdError as error:
+        Console(stderr=True, highlight=False).print(f"faceswapd: {error}", markup=False, soft_wrap=True)
+        return error.exit_code
+
+
+async def _run(options: argparse.Namespace) -> int:
+    console = Console(highlight=False)
+    if options.command == "completion":
+        console.out(completion(options.shell))
+        return 0
+    try:
+        async with await connect(options.url) as remote:
+            if options.command == "watch":
+                await _watch(remote, options, console)
+                return 0
+            data, view = await options.action(remote, options)
+    except RpcError as refused:
+        raise user_error(refused) from None
+    if options.json:
+        console.out(msgspec.json.format(msgspec.json.encode(data)).decode())
+    elif view:
+        console.print(view, soft_wrap=isinstance(view, str), markup=False)
+    return 0
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"ctl: {message}", f"see `{self.prog} --help`")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="faceswapd ctl", description="Controls the daemon that runs.")
+    parser.add_argument(
+        "--url", help="ws://host:port, wss://host:port or unix:/path; found by itself if left out"
+    )
+    parser.add_argument("--json", action="store_true", help="machine-readable output")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=_Parser)
+
+    def add(name: str, help_: str, action: Action | None, *arguments: dict[str, Any]) -> None:
+        sub = commands.add_parser(name, help=help_, description=help_)
+        sub.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+        for argument in arguments:
+            sub.add_argument(argument.pop("name"), **argument)
+        sub.set_defaults(action=action)
+
+    name, switch = {"name": "name", "metavar": "NAME"}, {"name": "to", "choices": ["on", "off", "toggle"]}
+    assignments = {"name": "values", "nargs": "+", "metavar": "KEY=VALUE"}
+    maybe = {"name": "name", "nargs": "?", "default": "", "metavar": "NAME"}
+    add("status", "Shows the state.", _status)
+    add("get", "Shows one value of the state, such as `anonymize.strength` or `face`.", _get,
+        {"name": "path", "metavar": "PATH"})  # fmt: skip
+    add("set", "Sets a processor's parameters and `enabled`.", _change, dict(name), dict(assignments))
+    add("toggle", "Turns a processor on or off.", _change, dict(name))
+    add(
+        "reorder",
+        "Puts the chain in another order.",
+        _change,
+        {"name": "names", "nargs": "+", "metavar": "NAME"},
+    )
+    add("processors", "Lists the processors and their parameters.", _processors)
+    add("privacy", "Shows the placeholder, at once.", _change, dict(switch))
+    add("freeze", "Holds the picture as it is.", _change, dict(switch))
+    add("hold", "Keeps a processor, `privacy` or `freeze` on until interrupted.", _hold, dict(name),
+        {"name": "--for", "dest": "for_s", "type": float, "metavar": "SECONDS"})  # fmt: skip
+    add("face", "Lists, wears, adds or removes faces.", _face,
+        {"name": "what", "choices": ["list", "set", "add", "remove"]}, dict(maybe),
+        {"name": "--photo", "type": Path, "metavar": "FILE"},
+        {"name": "--consent", "choices": ["self", "permission", "public-domain", "synthetic"]})  # fmt: skip
+    add("preset", "Lists, applies or saves presets.", _preset,
+        {"name": "what", "choices": ["list", "apply", "save"]}, dict(maybe))  # fmt: skip
+    add(
+        "camera",
+        "Lists or selects cameras.",
+        _camera,
+        {"name": "what", "choices": ["list", "select"]},
+        dict(maybe),
+    )
+    add("output", "Lists the outputs.", _output)
+    add("record", "Records a film.", _record,
+        {"name": "what", "choices": ["start", "stop", "status"]},
+        {"name": "path", "nargs": "?", "default": "", "metavar": "FILE"})  # fmt: skip
+    add("snapshot", "Saves the picture that is shown now.", _snapshot,
+        {"name": "file", "type": Path, "metavar": "FILE.jpg"})  # fmt: skip
+    add("stats", "Shows frame rate, latencies and drops.", _stats)
+    add("watch", "Prints events as they come, a JSON document a line.", None,
+        {"name": "topics", "nargs": "*", "default": ["state"], "metavar": "TOPIC"},
+        {"name": "--interval", "type": float, "default": 1.0, "metavar": "SECONDS"})  # fmt: skip
+    add("batch", "Makes several changes at one frame boundary: each argument is a change in quotes.", _batch,
+        {"name": "changes", "nargs": "+", "metavar": "'set NAME KEY=VALUE'"})  # fmt: skip
+    add("token", "Makes a new token; everybody who used the old one is let go.", _token,
+        {"name": "what", "choices": ["rotate"]})  # fmt: skip
+    add("completion", "Prints a completion script for a shell.", None,
+        {"name": "shell", "choices": ["bash", "zsh", "fish"]})  # fmt: skip
+    return parser
+
+
+async def _status(remote: Client, _: argparse.Namespace) -> tuple[Any, RenderableType]:
+    state = await remote.state()
+    return state, tables.status(state)
+
+
+async def _stats(remote: Client, _: argparse.Namespace) -> tuple[Any, RenderableType]:
+    stats: Stats = await remote.stats()
+    return stats, tables.stats(stats)
+
+
+async def _get(remote: Client, options: argparse.Namespace) -> tuple[Any, RenderableType]:
+    value = find(await remote.call("state.get"), options.path)
+    return value, value if isinstance(value, str) else msgspec.json.encode(value).decode()
+
+
+def find(state: dict[str, Any], path: str) -> Any:
+    """The value at a dotted path; a processor's name stands for it, its parameters for themselves."""
+    here: Any = {**state, **{p["name"]: {**p["params"], **p} for p in state["processors"]}}
+    for key in path.split("."):
+        try:
+            here = here[int(key)] if isinstance(here, list) else here[key]
+        except (KeyError, IndexError, ValueError, TypeError):
+            known = ", ".join(here) if isinstance(here, dict) else "nothing below it"
+            raise UsageError(f"no {key!r} in {path!r}", known) from None
+    return here
+
+
+async def _change(remote: Client, options: argparse.Namespace) -> tuple[Any, RenderableType]:
+    words = [options.command, *(getattr(options, "names", None) or [])]
+    words += [w for w in (getattr(options, "name", None), getattr(options, "to", None)) if w]
+    words += getattr(options, "values", None) or []
+    (change,) = await _changes(remote, [words])
+    state = await remote.ask(change["method"], State, **change["params"])
+    return state, tables.changed(state, words)
+
+
+async def _batch(remote: Client, options: argparse.Namespace) -> tuple[Any, RenderableType]:
+    changes = await _changes(remote, [shlex.split(text) for text in options.changes])
+    state = await remote.ask("batch", State, changes=changes)
+    return state, tables.status(state)
+
+
+async def _changes(remote: Client, asked: Sequence[list[str]]) -> list[dict[str, Any]]:
+    """Changes as people write them, as the protocol has them."""
+    infos: tuple[ProcessorInfo, ...] = ()
+    if any(words[:1] == ["set"] for words in asked):
+        infos = (await remote.ask("processor.list", ProcessorList)).processors
+    state = await remote.state()
+    return [change(words, infos, state) for words in asked]
+
+
+def change(words: list[str], infos: tuple[ProcessorInfo, ...], state: State) -> dict[str, Any]:
+    """`set NAME KEY=VALUE...`, `toggle NAME`, `privacy on`, ... as a method with parameters."""
+    match words:
+        case ["set", name, *assignments] if assignments:
+            return {
+                "method": "processor.set",
+                "params": {"name": name, **_assigned(name, assignments, infos)},
+            }
+        case ["toggle", name]:
+            return {"method": "processor.toggle", "params": {"name": name}}
+        case ["reorder", *names] if names:
+            return {"method": "processor.reorder", "params": {"names": names}}
+        case [("privacy" | "freeze") as what, to] if to in ("on", "off", "toggle"):
+            now = state.privacy if what == "privacy" else state.frozen
+            return {"method": f"{what}.set", "params": {"on": not now if to == "toggle" else to == "on"}}
+        case [("face" | "preset") as what, "set" | "apply", name]:
+            return {"method": "face.set" if what == "face" else "preset.apply", "params": {"name": name}}
+    raise UsageError(f"no change: {shlex.join(words)!r}", "write it as after `faceswapd ctl`")
+
+
+def _assigned(name: str, assignments: list[str], infos: tuple[ProcessorInfo, ...]) -> dict[str, Any]:
+    texts: dict[str, str] = {}
+    for assignment in assignments:
+        key, equals, text = assignment.partition("=")
+        if not equals or not key:
+            raise UsageError(f"{assignment!r} is no KEY=VALUE", "write it as opacity=0.8")
+        texts[key] = text
+    change: dict[str, Any] = {}
+    if "enabled" in texts:
+        text = texts.pop("enabled")
+        if text.lower() not in ON:
+            raise UsageError(f"enabled: {text!r} is neither on nor off", "write enabled=on or enabled=off")
+        change["enabled"] = ON[text.lower()]
+    info = next((i for i in infos if i.name == name), None)
+    if texts:
+        change["params"] = read_texts(info.params if info else (), texts)
+    return change
+
+
+async def _processors(remote: Client, _: argparse.Namespace) -> tuple[Any, RenderableType]:
+    listed = await remote.ask("processor.list", ProcessorList)
+    return listed.processors, tables.processors(listed.processors, await remote.state())
+
+
+async def _hold(remote: Client, options: argparse.Namespace) -> tuple[Any, RenderableType]:
+    loop = asyncio.get_running_loop()
+    end_s = loop.time() + options.for_s if options.for_s is not None else float("inf")
+    try:
+        while True:
+            state = await remote.ask("hold", State, name=options.name, lease_s=2.0)
+            if loop.time() >= end_s:
+                break
+            await asyncio.sleep(min(0.7, max(0.0, end_s - loop.time())))
+    finally:
+        state = await remote.ask("hold", State, name=options.name, on=False)
+    return state, ""
+
+
+async def _face(remote: Client, options: argparse.Namespace) -> tuple[Any, RenderableType]:
+    if options.what == "list":
+        faces = (await remote.call("face.list"))["faces"]
+        return faces, tables.rows(faces, "name", "consent", "added", "bundled")
+    name = _named(options)
+    if options.what == "set":
+        state = await remote.ask("face.set", State, name=name)
+        return state, f"wearing {state.face}"
+    if options.what == "remove":
+        return await remote.call("face.remove", name=name), f"removed {name}"
+    if options.photo is None or options.consent is None:
+        raise UsageError(
+            "face add: a photo and the basis of consent are needed", "add --photo FILE --consent BASIS"
+        )
+    return await upload(remote, name, _read(options.photo), options.consent), f"added {name}"
+
+
+async def upload(remote: Client, name: str, picture: bytes, consent: str) -> Any:
+    """Sends a picture in chunks; returns what the server says of the last one."""
+    told = None
+    for offset in range(0, len(picture), CHUNK):
+        data = base64.b64encode(picture[offset : offset + CHUNK]).decode()
+        told = await remote.call(
+            "face.add", name=name, consent=consent, data=data, offset=offset, total=len(picture)
+        )
+    return told
+
+
+async def _preset(remote: Client, options: argparse.Namespace) -> tuple[Any, RenderableType]:
+    if options.what == "list":
+        presets = (await remote.call("preset.list"))["presets"]
+        return presets, tables.rows(presets, "name", "processors", "face")
+    if options.what == "apply":
+        state = await remote.ask("preset.apply", State, name=_named(options))
+        return state, tables.status(state)
+    return await remote.call("preset.save", name=_named(options)), f"saved {options.name}"
+
+
+async def _camera(remote: Client, options: argparse.Namespace) -> tuple[Any, RenderableType]:
+    if options.what == "list":
+        cameras = (await remote.call("camera.list"))["cameras"]
+        return cameras, tables.rows(cameras, "name", "path", "selected")
+    state = await remote.ask("camera.select", State, name=_named(options))
+    return state, f"source {state.source}"
+
+
+async def _output(remote: Client, _: argparse.Namespace) -> tuple[Any, RenderableType]:
+    outputs = (await remote.call("output.list"))["outputs"]
+    return outputs, tables.rows(outputs, "name", "kind", "fps", "problem")
+
+
+async def _record(remote: Client, options: argparse.Namespace) -> tuple[Any, RenderableType]:
+    params = {"path": options.path} if options.what == "start" and options.path else {}
+    told = await remote.call(f"record.{options.what}", **params)
+    return told, ("recording " if told["recording"] else "not recording ") + told["path"]
+
+
+async def _snapshot(remote: Client, options: argparse.Namespace) -> tuple[Any, RenderableType]:
+    told = await remote.call("snapshot.get")
+    picture = base64.b64decode(told.pop("jpeg"))
+    try:
+        options.file.write_bytes(picture)
+    except OSError as error:
+        raise MissingInputError(f"{options.file}: {error.strerror}", "choose another place") from None
+    told["file"] = str(options.file)
+    return told, f"{options.file}: {told['width']}x{told['height']}, {len(picture)} bytes"
+
+
+async def _token(remote: Client, _: argparse.Namespace) -> tuple[Any, RenderableType]:
+    return await remote.call("token.rotate"), "a new token is in place"
+
+
+async def _watch(remote: Client, options: argparse.Namespace, console: Console) -> None:
+    told = await remote.call("subscribe", topics=options.topics, interval_s=options.interval)
+    for topic, entry in told["topics"].items():
+        line = {"topic": topic, "seq": entry["seq"], "rev": told["rev"], "data": entry["data"]}
+        console.out(msgspec.json.encode(line).decode())
+    async for event in remote.events():
+        if not isinstance(event, Preview):
+            console.out(msgspec.json.encode(event).decode())
+
+
+def _named(options: argparse.Namespace) -> str:
+    if not options.name:
+        raise UsageError(f"{options.command} {options.what}: which one?", "give its name")
+    return str(options.name)
+
+
+def _read(photo: Path) -> bytes:
+    try:
+        data = photo.read_bytes()
+    except OSError as error:
+        raise MissingInputError(f"{photo}: {error.strerror}", "give a picture file") from None
+    if not 0 < len(data) <= MAX_FACE:
+        raise UsageError(f"{photo}: {len(data)} bytes", f"a picture of 1 to {MAX_FACE} bytes")
+    return data
+
+
+def completion(shell: str) -> str:
+    """A script that completes the commands of `faceswapd ctl`."""
+    parser = _parser()
+    subparsers = next(a for a in parser._actions if isinstance(a, argparse._SubParsersAction))
+    commands = list(subparsers.choices)
+    words = " ".join(commands)
+    if shell == "fish":
+        lines = [
+            f"complete -c faceswapd -n '__fish_seen_subcommand_from ctl' -f -a {c.dest} -d '{c.help}'"
+            for c in subparsers._choices_actions
+        ]
+        return "\n".join(lines)
+    names = """$(faceswapd ctl get processors 2>/dev/null | grep -o '"name":"[^"]*"' | cut -d'"' -f4)"""
+    script = f"""_faceswapd_ctl() {{
+  local word="${{COMP_WORDS[COMP_CWORD]}}" words="{words}"
+  [[ ${{COMP_WORDS[1]}} == ctl ]] || return
+  if [[ $COMP_CWORD -gt 2 ]]; then
+    case "${{COMP_WORDS[2]}}" in
+      set|toggle|hold|reorder) words="{names}" ;;
+      privacy|freeze) words="on off toggle" ;;
+      *) return ;;
+    esac
+  fi
+  COMPREPLY=($(compgen -W "$words" -- "$word"))
+}}
+complete -o default -F _faceswapd_ctl faceswapd"""
+    return script if shell == "bash" else f"autoload -U +X bashcompinit && bashcompinit\n{script}"

@@ -1,0 +1,104 @@
+"""What the daemon tells, as tables for people."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from ..core.events import ProcessorInfo, State, Stats
+from ..core.params import ParamInfo
+
+
+def status(state: State) -> Table:
+    """The state, a line each."""
+    table = _grid()
+    phase = state.phase + (" · privacy" if state.privacy else "") + (" · frozen" if state.frozen else "")
+    style = "red" if state.problems or state.phase == "degraded" else "green"
+    table.add_row("phase", Text(phase, style=style))
+    table.add_row("showing", state.showing)
+    table.add_row("source", state.source)
+    table.add_row("output", ", ".join(state.outputs) or "none")
+    table.add_row("picture", f"{state.size[0]}x{state.size[1]} at {state.fps:g}")
+    for n, processor in enumerate(state.processors):
+        values = " ".join(f"{k}={_text(v)}" for k, v in processor.params.items())
+        mark = Text("● ", style="green") if processor.enabled else Text("○ ", style="dim")
+        table.add_row("" if n else "chain", mark + Text(f"{processor.name} {values}"))
+    table.add_row("face", state.face)
+    table.add_row("no face", state.on_no_face)
+    table.add_row("engine", ", ".join(f"{m}: {e}" for m, e in state.engine.items()))
+    for problem in state.problems:
+        table.add_row(Text("problem", style="red"), problem)
+    return table
+
+
+def changed(state: State, words: Sequence[str]) -> Text:
+    """What has become of the thing that was changed, in one line."""
+    for processor in state.processors:
+        if processor.name in words:
+            values = " ".join(f"{k}={_text(v)}" for k, v in processor.params.items())
+            return Text(f"{processor.name} {'on' if processor.enabled else 'off'} {values}".rstrip())
+    if "privacy" in words:
+        return Text(f"privacy {'on' if state.privacy else 'off'}")
+    if "freeze" in words:
+        return Text(f"freeze {'on' if state.frozen else 'off'}")
+    return Text(f"revision {state.rev}")
+
+
+def stats(now: Stats) -> Table:
+    """Frame rate, latency by stage, drops by cause."""
+    table = _grid()
+    table.add_row("frames", f"{now.frames} in {now.uptime_s:.0f} s, {now.fps:.1f} fps")
+    for name, q in {"latency": now.latency_ms, **now.stages_ms, "loop lag": now.loop_lag_ms}.items():
+        table.add_row(name, f"p50 {q.p50:.2f}  p95 {q.p95:.2f}  p99 {q.p99:.2f} ms")
+    table.add_row("dropped", " ".join(f"{cause}={n}" for cause, n in now.dropped.items()) or "none")
+    table.add_row("faces treated", f"{now.face_share:.1%}")
+    return table
+
+
+def processors(infos: Iterable[ProcessorInfo], state: State) -> Table:
+    """All processors with their parameters; those of the chain with what they are set to."""
+    chain = {p.name: p for p in state.processors}
+    table = Table(box=None, pad_edge=False)
+    for column in ("processor", "parameter", "value", "range", "help"):
+        table.add_column(column)
+    for info in infos:
+        now = chain.get(info.name)
+        table.add_row(info.name, "enabled", _text(now.enabled) if now else "not in the chain", "", info.help)
+        for param in info.params:
+            value = now.params.get(param.name, param.default) if now else param.default
+            table.add_row("", param.name, _text(value) + param.unit, _range(param), param.help)
+    return table
+
+
+def rows(items: Sequence[dict[str, Any]], *columns: str) -> Table:
+    """A plain table of some keys."""
+    table = Table(box=None, pad_edge=False)
+    for column in columns:
+        table.add_column(column)
+    for item in items:
+        table.add_row(*(_text(item.get(c, "")) for c in columns))
+    return table
+
+
+def _grid() -> Table:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="dim")
+    table.add_column()
+    return table
+
+
+def _range(param: ParamInfo) -> str:
+    if param.enum:
+        return " | ".join(param.enum)
+    if param.min is not None or param.max is not None:
+        return f"{_text(param.min)} to {_text(param.max)}"
+    return "on | off" if param.type == "bool" else ""
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, list | tuple):
+        return ", ".join(_text(v) for v in value)
+    return f"{value:g}" if isinstance(value, float) else "" if value is None else str(value)
