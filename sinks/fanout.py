@@ -49,6 +49,7 @@ class Fanout:
         self._meter = meter
         self._on_failure, self._on_recovery = on_failure, on_recovery
         self._feeds: list[Feed] = []
+        self._failing: list[Feed] = []  # out, but perhaps not closed yet
         self._room = asyncio.Event()
         self._instead: Pixels | None = None
         self._error: Exception | None = None
@@ -146,7 +147,8 @@ class Fanout:
 
         A sink that is not done by the deadline is left to its thread, and named in the log.
         """
-        feeds, self._feeds = self._feeds, []
+        feeds = [*self._feeds, *self._failing]
+        self._feeds, self._failing = [], []
         await self._end(feeds, deadline_s)
 
     def _feed(self, sink: Sink) -> Feed:
@@ -176,6 +178,7 @@ class Fanout:
     def _failed(self, feed: Feed, error: Exception) -> None:
         if not feed.reopens(error):
             self._drop(feed)
+            self._failing.append(feed)
             if feed.sink.when_full is WhenFull.WAIT:
                 self._error = self._error or error
                 self._room.set()
