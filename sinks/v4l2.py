@@ -72,7 +72,6 @@ class V4l2Sink:
         except FaceswapdError:
             self.close()
             raise
-        log.info("output.opened", device=self.name, size=self._size, fps=self._fps)
 
     def put(self, frame: Frame) -> None:
         """Writes one frame; a loopback takes it without waiting for its readers.
@@ -110,13 +109,13 @@ class V4l2Sink:
                 self._streaming = False
                 self._kernel.ioctl(fd, abi.STREAMOFF, ctypes.c_int(abi.TYPE_OUTPUT))
         except OSError as error:
-            log.warning("output.close", device=self.name, error=error.strerror)
+            log.warning("sink.close", sink=self.name, error=error.strerror)
         finally:
             self._kernel.close(fd)
         try:
             self._unstick()
         except OSError as error:
-            log.warning("output.close", device=self.name, error=error.strerror)
+            log.warning("sink.close", sink=self.name, error=error.strerror)
 
     def _acquire(self) -> None:
         self._fd = fd = self._kernel.open(self.name)
@@ -145,7 +144,7 @@ class V4l2Sink:
         try:
             driver, can = self._capabilities(fd)
             if driver == LOOPBACK and not can & (abi.CAP_CAPTURE | abi.CAP_OUTPUT):
-                log.info("output.unstick", device=self.name)
+                log.info("sink.unstick", sink=self.name)
                 self._kernel.lock(fd)
                 self._kernel.ioctl(fd, abi.STREAMON, ctypes.c_int(abi.TYPE_OUTPUT))
         except OSError as error:
@@ -189,7 +188,7 @@ class V4l2Sink:
         try:
             self._kernel.ioctl(fd, abi.S_PARM, parm)
         except OSError as error:  # readers see the driver's default rate, and the frames at ours
-            log.warning("output.rate", device=self.name, fps=self._fps, error=error.strerror)
+            log.warning("sink.rate", sink=self.name, fps=self._fps, error=error.strerror)
 
     def _subscribe(self) -> None:
         """Listens for readers on a descriptor of its own: on the writer's, v4l2loopback's poll has other work."""
@@ -199,7 +198,7 @@ class V4l2Sink:
             subscription = abi.EventSubscription(type=abi.EVENT_CLIENT_USAGE, flags=abi.EVENT_SEND_INITIAL)
             self._kernel.ioctl(self._events, abi.SUBSCRIBE_EVENT, subscription)
         except OSError as error:
-            log.info("output.unwatchable", device=self.name, error=error.strerror)
+            log.info("sink.unwatchable", sink=self.name, error=error.strerror)
             events, self._events = self._events, None
             self._kernel.close(events)
         else:

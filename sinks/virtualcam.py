@@ -9,15 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import structlog
 
 from ..core.errors import BusyError, ConfigError, FaceswapdError, NoDeviceError, UsageError
 from ..core.frame import Frame
 from ..core.pixels import bgr_to_i420
 from ..core.settings import Size
 from .sink import WhenFull
-
-log = structlog.get_logger(__name__)
 
 INSTALL = {
     "win32": "install OBS Studio, or UnityCapture",
@@ -71,7 +68,6 @@ class VirtualcamSink:
             raise self._refused(str(error)) from error
         self.name = str(self._camera.device)
         self._check_size()
-        log.info("output.opened", device=self.name, backend=self._camera.backend, size=self._size)
 
     def put(self, frame: Frame) -> None:
         """Hands one frame over. A device that went away is not noticed here: the library does not tell."""

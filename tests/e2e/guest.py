@@ -1,0 +1,121 @@
+"""The rig's guest as pytest sees it: on the host a source of test reports, in the guest a writer of them."""
+
+import functools
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+RIG = Path(__file__).with_name("rig.sh")
+KIND = os.environ.get("RIG_KIND", "uml")
+"""uml, or tcg: the emulated guest with a stock kernel and several v4l2loopbacks."""
+INSIDE = Path("/out/command").exists()
+"""This is the guest."""
+TEST_TIMEOUT_S = {"uml": 300, "tcg": 900}[KIND]
+"""For one test, the guest's boot and imports included."""
+
+
+@functools.cache
+def _ready() -> tuple[bool, str]:
+    done = subprocess.run([RIG, KIND, "ready"], capture_output=True, text=True, check=False)
+    return done.returncode == 0, done.stdout.strip()
+
+
+def unready() -> str:
+    """Why no test can run in a guest here; empty if one can."""
+    ready, why = _ready()
+    return "" if ready else why
+
+
+def drivers() -> list[str]:
+    """The versions of v4l2loopback in the rig, oldest first; one without a number where there is no rig."""
+    ready, versions = _ready()
+    return versions.split() if ready else ["v4l2loopback"]
+
+
+class Guest:
+    """One booted guest that runs the tests with these ids and tells its reports as they come."""
+
+    def __init__(self, config: pytest.Config, ids: Sequence[str]) -> None:
+        self._config = config
+        self._reports: defaultdict[str, list[pytest.TestReport]] = defaultdict(list)
+        shared = Path(tempfile.mkdtemp(prefix="faceswapd-rig-"))
+        (shared / "ids").write_text("\n".join(ids))
+        (shared / "reports").touch()
+        self.console = shared / "console"
+        self._written = (shared / "reports").open()
+        self._line = ""
+        tests = [sys.executable, "-m", "pytest", "@/out/ids", "-v", "-p", "no:cacheprovider"]
+        with self.console.open("w") as console:
+            self._process = subprocess.Popen(
+                [RIG, KIND, "run", *tests, "--rootdir", str(config.rootpath)],
+                cwd=config.rootpath,
+                env={**os.environ, "RIG_OUT": str(shared), "RIG_TIMEOUT_S": "3600"},
+                stdin=subprocess.DEVNULL,
+                stdout=console,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def reports_of(self, item: pytest.Item) -> list[pytest.TestReport]:
+        """Waits until the test has ended; its reports, or a failure with the guest's last words."""
+        deadline = time.monotonic() + TEST_TIMEOUT_S
+        mine = self._reports[item.nodeid]
+        while not any(report.when == "teardown" for report in mine):
+            if self._read_one():
+                continue
+            if self._process.poll() is not None and not self._read_one():
+                return [*mine, self._failure(item, "the guest ended")]
+            if time.monotonic() > deadline:
+                return [*mine, self._failure(item, f"no report within {TEST_TIMEOUT_S} s")]
+            time.sleep(0.1)
+        return mine
+
+    def stop(self) -> None:
+        """Waits for the guest's own end; kills it if tests were left out."""
+        try:
+            self._process.wait(10)
+        except subprocess.TimeoutExpired:
+            os.killpg(self._process.pid, signal.SIGTERM)
+            self._process.wait()
+        self._written.close()
+
+    def _read_one(self) -> bool:
+        self._line += self._written.readline()
+        if not self._line.endswith("\n"):
+            return False
+        data, self._line = json.loads(self._line), ""
+        report = self._config.hook.pytest_report_from_serializable(config=self._config, data=data)
+        if isinstance(report.longrepr, list):  # a skip's (path, line, reason), as JSON knows it
+            report.longrepr = tuple(report.longrepr)
+        self._reports[report.nodeid].append(report)
+        return True
+
+    def _failure(self, item: pytest.Item, what: str) -> pytest.TestReport:
+        words = "\n".join(self.console.read_text(errors="replace").splitlines()[-60:])
+        return pytest.TestReport(
+            item.nodeid, item.location, {}, "failed", f"{what}; {self.console}:\n{words}", "call"
+        )
+
+
+class ReportWriter:
+    """In the guest: every report as a line of JSON, at once."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Writes through to the host: its own cache would keep the line."""
+        data = self._config.hook.pytest_report_to_serializable(config=self._config, report=report)
+        with Path("/out/reports").open("a") as file:
+            file.write(json.dumps(data) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
