@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from faceswapd.capture.pattern import Pattern, counter
+from faceswapd.capture.pattern import BARS, Pattern, counter
 from faceswapd.core.frame import Frame, Pixels
 from faceswapd.core.pixels import i420_to_bgr
 from faceswapd.core.settings import Size
@@ -137,6 +137,13 @@ def note(seen: Seen, pixels: Pixels) -> None:
     seen.times_s.append(time.monotonic())
     seen.counters.append(counter(pixels))
     seen.last = [pixels[height // 2, width * (2 * i + 1) // 16].tolist() for i in range(8)]
+
+
+def off(bars: list[list[int]]) -> int:
+    """The largest distance of a channel from the pattern's own colours."""
+    return max(
+        abs(a - b) for bar, true in zip(bars, BARS, strict=True) for a, b in zip(bar, true, strict=True)
+    )
 
 
 def capabilities(path: str) -> int:

@@ -15,6 +15,7 @@ from e2e.cameras import (
     Driver,
     Reader,
     capabilities,
+    off,
     program,
     seen_by_ffmpeg,
     seen_by_opencv,
@@ -29,16 +30,6 @@ from faceswapd.sinks.v4l2 import V4l2Sink
 from faceswapd.sinks.virtualcam import VirtualcamSink
 
 VGA, HD = (640, 480), (1280, 720)
-BARS = [
-    [255, 255, 255],
-    [0, 255, 255],
-    [255, 255, 0],
-    [0, 255, 0],
-    [255, 0, 255],
-    [0, 0, 255],
-    [255, 0, 0],
-    [0, 0, 0],
-]
 
 
 def raw_writer() -> int:
@@ -48,13 +39,6 @@ def raw_writer() -> int:
     pix = abi.PixFormat(width=640, height=480, pixelformat=abi.I420, field=abi.FIELD_NONE)
     kernel.ioctl(fd, abi.S_FMT, abi.Format(type=abi.TYPE_OUTPUT, pix=pix))
     return fd
-
-
-def off(bars: list[list[int]]) -> int:
-    """The largest distance of a channel from the pattern's own colours."""
-    return max(
-        abs(a - b) for bar, true in zip(bars, BARS, strict=True) for a, b in zip(bar, true, strict=True)
-    )
 
 
 def test_an_idle_camera_is_hidden_until_its_first_frame(driver: Driver) -> None:
