@@ -3,6 +3,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -28,17 +29,11 @@ Make = Callable[..., Engines]
 def make(tmp_path: Path) -> Iterator[Make]:
     made: list[Engines] = []
 
-    def engines(engine: str = "auto", **settings: object) -> Engines:
-        changed = settings.pop("changed", lambda: None)
-        store = settings.pop("store", None)
-        made.append(
-            Engines(
-                InferenceSettings(engine=engine, **settings),
-                cache=tmp_path / "engines.json",
-                store=store,
-                changed=changed,
-            )  # type: ignore[arg-type]
-        )
+    def engines(
+        *, store: Store | None = None, changed: Callable[[], None] = lambda: None, **settings: Any
+    ) -> Engines:
+        cache = tmp_path / "engines.json"
+        made.append(Engines(InferenceSettings(**settings), cache=cache, store=store, changed=changed))
         return made[-1]
 
     yield engines
