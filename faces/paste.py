@@ -12,7 +12,7 @@ from ..core.frame import Pixels
 def paste(target: Pixels, x: int, y: int, overlay: NDArray[Any], alpha: NDArray[Any]) -> None:
     """Blends `overlay` into `target` in place, its upper left corner at (x, y).
 
-    overlay: BGR, h x w x 3, uint8. alpha: h x w, uint8; 0 keeps the target's pixel exactly and 255 replaces it exactly. What
+    overlay: BGR, h x w x 3, uint8. alpha: h x w, uint8; 0 keeps the target's pixel exactly, 255 replaces it. What
     reaches over the target's border is cut off.
     """
     height, width = target.shape[:2]

@@ -1,7 +1,9 @@
 """From one face's mesh to another's: which place of a texture each pixel of a face shows."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import cv2
 import numpy as np
@@ -85,6 +87,34 @@ class Grid:
         """(width, height) of the whole grid in frame pixels; the last cells may reach over the frame's border."""
         return self.columns * self.cell, self.rows * self.cell
 
+    def bands(self, limit: int = 1 << 17) -> "Iterator[Band]":
+        """The grid from top to bottom in parts of about `limit` pixels, which stay in the processor's cache."""
+        step = max(1, limit // (self.columns * self.cell * self.cell))
+        for row in range(0, self.rows, step):
+            yield Band(self, row, min(row + step, self.rows))
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """Some rows of a grid, from `first` up to `end`."""
+
+    grid: Grid
+    first: int
+    end: int
+
+    @property
+    def y(self) -> int:
+        """The upper edge, frame pixels."""
+        return self.grid.y + self.first * self.grid.cell
+
+    def enlarge(self, cells: NDArray[Any]) -> NDArray[Any]:
+        """What is known for each cell of the whole grid, for each pixel of this band; linear between the cells."""
+        cell = self.grid.cell
+        # A row more on either side, for the pixels between the centres of cells.
+        above, below = max(self.first - 1, 0), min(self.end + 1, self.grid.rows)
+        found = cv2.resize(cells[above:below], (self.grid.pixels[0], (below - above) * cell))
+        return found[(self.first - above) * cell : (self.end - above) * cell]
+
 
 def rasterise(local: Points, values: Points, size: tuple[int, int]) -> tuple[Points, Mask]:
     """Draws the skirted mesh, nearest surface in front: what a turned nose hides stays hidden.
@@ -111,13 +141,13 @@ def rasterise(local: Points, values: Points, size: tuple[int, int]) -> tuple[Poi
         np.zeros((rows, columns, 3), np.float32), np.full((rows, columns), 2.0, np.float32),
         _UPRIGHT, np.pi / 2, 0.5, 2.0, settings,
     )  # fmt: skip
-    return np.asarray(picture), cv2.inRange(nearest, (0.0,), (1.5,))
+    return np.asarray(picture), np.asarray(cv2.inRange(nearest, (0.0,), (1.5,)), np.uint8)
 
 
 def normals(points: Points) -> Points:
     """504 x 3 unit vectors out of the skirted surface (504 x 3, any space with z growing away from the viewer)."""
     corners = points[triangles()]
-    flat = np.cross(corners[:, 2] - corners[:, 0], corners[:, 1] - corners[:, 0])
+    flat = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     # An index beyond the last triangle stands for none.
     found = np.concatenate([flat, np.zeros((1, 3), np.float32)])[_around()].sum(axis=1)
     return np.asarray(found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-9), np.float32)

@@ -94,13 +94,13 @@ class _Worn:
             where[..., 1] * size[1] - 0.5,
             alpha.astype(np.float32),
         ])  # fmt: skip
-        map_x, map_y, soft = cv2.split(cv2.resize(scaled, grid.pixels))
-        worn = cv2.remap(level, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        opaque = cv2.multiply(cv2.extractChannel(worn, 3), soft, scale=1 / 255, dtype=cv2.CV_8U)
-        lit = cv2.multiply(
-            cv2.cvtColor(worn, cv2.COLOR_BGRA2BGR), cv2.resize(gains, grid.pixels), dtype=cv2.CV_8U
-        )
-        paste(pixels, grid.x, grid.y, lit, opaque)
+        for band in grid.bands():
+            map_x, map_y, soft = cv2.split(band.enlarge(scaled))
+            worn = cv2.remap(level, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+            opaque = cv2.multiply(cv2.extractChannel(worn, 3), soft, scale=1 / 255, dtype=cv2.CV_8U)
+            bgr = cv2.cvtColor(worn, cv2.COLOR_BGRA2BGR)
+            lit = cv2.multiply(bgr, band.enlarge(gains), dtype=cv2.CV_8U)
+            paste(pixels, grid.x, band.y, lit, opaque)
         return True
 
     def _alpha(self, grid: Grid, points: Points, covered: masks.Mask) -> masks.Mask:
@@ -140,13 +140,14 @@ class _Worn:
             level, coarse[..., 0] * full[0] - 0.5, coarse[..., 1] * full[1] - 0.5,
             cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE,
         )[..., :3].astype(np.float32)  # fmt: skip
-        return colour.matching(source, target, weight, radius, strength)
+        gains = colour.matching(source, target, weight, radius, strength)
+        return np.asarray(cv2.resize(gains, (grid.columns, grid.rows)))
 
 
 def shading(points: Points) -> Points:
     """504 values in [0, 1], half of the gain that a light above the camera gives a smooth surface (504 x 3)."""
     facing = normals(points) @ _LIGHT
-    return np.asarray(0.5 * (0.72 + 0.3 * np.clip(facing, 0, 1)), np.float32)
+    return np.asarray(0.5 * (0.42 + 0.6 * np.clip(facing, 0, 1)), np.float32)
 
 
 class MeshSwap:
