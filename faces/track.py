@@ -19,7 +19,9 @@ EXPLAINS = 0.3
 REACH = 0.75
 """How far, in sides of its crop, a face may have jumped and still be the same one."""
 REACH_PER_S = 2.0
-"""What is added to that for every second that the face was not seen."""
+"""What is added to that for every second that the face was not seen,"""
+REACH_MOST = 1.5
+"""up to this."""
 STILL = 0.02
 """Motion a frame, in sides of the crop, that is not worth predicting: the crop stays calm."""
 
@@ -142,7 +144,7 @@ def owner(detection: Detection, lost: Iterable[Track], now_ns: int) -> Track | N
     for track in lost:
         # It may have gone on, or stopped: whichever fits better.
         way = min(track.expected(now_ns).drift(roi), track.roi.drift(roi))
-        way /= REACH + REACH_PER_S * (now_ns - track.seen_ns) / 1e9
+        way /= min(REACH + REACH_PER_S * (now_ns - track.seen_ns) / 1e9, REACH_MOST)
         if 0.5 < roi.side / track.roi.side < 2 and way < shortest:
             best, shortest = track, way
     return best

@@ -1,5 +1,7 @@
 """Detection, tracking and landmarks: from a frame to the faces in it."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from ..core.errors import ModelError
@@ -11,8 +13,15 @@ from ..faces.face import Sighting
 from ..faces.track import Found, Track, Tracks, distinct, owner, unexplained
 from ..inference.engine import Models, Runner, Tensor
 
-REFINE = 0.2
+KINDS: tuple[blaze.Range, ...] = ("full", "short")
+"""The full-range detector finds faces from a tenth of the frame's height; the short-range one finds those
+that fill the frame or lie on their side, which the other misses."""
+STRAYED = 0.15
 """A face that lies farther from its crop's centre than this (in sides of the crop) is looked at again."""
+TILTED = 0.25
+"""So is one that stands at a larger angle (radians) in its crop."""
+RETRY = 5
+"""A face that only the detector sees is shown to the mesh model again every so many frames."""
 SMALLEST_PX = 8.0
 """Eye distance in pixels under which a mesh means nothing."""
 
@@ -24,24 +33,34 @@ class FaceTracker:
     """
 
     def __init__(
-        self, models: Models, hold_s: float = 0.4, detect_every: int = 12, max_faces: int = 8
+        self,
+        models: Models,
+        hold_s: float = 0.4,
+        remember_s: float = 1.0,
+        detect_every: int = 12,
+        max_faces: int = 8,
     ) -> None:
         """Loads the models (blocks; raises ModelError).
 
-        `hold_s`: for how long a lost face stays in the sighting, with `held_ns` above 0. `detect_every`:
-        frames between two looks for newcomers while all known faces are in sight. `max_faces`: more are
-        not followed, and never looked for in the mesh model.
+        `hold_s`: for how long a lost face stays in the sighting, with `held_ns` above 0. `remember_s`: for
+        how long it gets its id back if it turns up near by. `detect_every`: frames between two looks for
+        newcomers while all known faces are in sight. `max_faces`: more are not looked at by the mesh model.
         """
-        self._short = _Model(models.load("blaze_short"), 128, (1, 896, 16), (1, 896, 1))
-        self._full = _Model(models.load("blaze_full"), 192, (1, 2304, 16), (1, 2304, 1))
+        self._detectors = {
+            kind: _Model(models.load(f"blaze_{kind}"), blaze.SIDE[kind], (1, n, 16), (1, n, 1))
+            for kind, n in ((kind, len(blaze.anchors(kind))) for kind in KINDS)
+        }
         self._mesh = _Model(models.load("mesh478"), mesh.SIDE, (1, 1, 1, 3 * mesh.POINTS), (1, 1, 1, 1))
         self._hold_ns = round(hold_s * 1e9)
+        self._remember_ns = round(max(hold_s, remember_s) * 1e9)
         self._detect_every = detect_every
         self._max_faces = max_faces
         self._tracks = Tracks()
         self._size = (0, 0)
         self._now_ns = 0
         self._since_detection = 0
+        self._frames = 0
+        self._turns = 0
 
     def reset(self) -> None:
         """Forgets all faces: the next frame has nothing to do with the last one. Ids go on."""
@@ -51,30 +70,34 @@ class FaceTracker:
     def track(self, frame: Frame, every_frame: bool) -> Sighting:
         """The faces of a frame, in its pixels' space, oldest id first.
 
-        `every_frame` runs both detectors on this frame whatever is known, and covers also what the mesh
-        model does not take for a face: a newcomer is never missed for a frame. Time is the frame's `pts_s`
-        where it has one (a film may be worked on at any speed), else `captured_ns`. A change of size and
-        time that goes back begin anew. Raises InferenceError.
+        `every_frame` is for anonymising: both detectors look at this frame whatever is known, and a face that
+        only they see (half hidden, in profile, one too many) is in the sighting too, with a neutral mesh laid
+        over it and score 0. Without it they look when a face is missing, and one of them in turn every
+        `detect_every` frames. Time is the frame's `pts_s` where it has one (a film may be worked on at any
+        speed), else `captured_ns`. A change of size and time that goes back begin anew. Raises InferenceError.
         """
         now_ns = frame.captured_ns if frame.pts_s is None else round(frame.pts_s * 1e9)
         if frame.size != self._size or now_ns < self._now_ns:
             self.reset()
         last_ns, self._size, self._now_ns = self._now_ns, frame.size, now_ns
-        self._tracks.drop(now_ns - max(self._hold_ns, now_ns - last_ns))
-        known = self._tracks.all
-        seen = [t for t in known if t.seen_ns == last_ns]
-        found = distinct(self._follow(frame.pixels, [t for t in seen if t.meshed], now_ns), now_ns)
+        self._frames += 1
+        in_sight = [t for t in self._tracks.all if t.seen_ns == last_ns]
+        self._tracks.drop(min(last_ns, now_ns - self._remember_ns))
+        found = distinct(self._follow(frame.pixels, [t for t in in_sight if t.meshed], now_ns), now_ns)
+        followed = {s.track for s in found}
+        lost = [t for t in self._tracks.all if t not in followed]
+        # As long as a face is held it may come back in any frame.
+        held = [t for t in lost if t in in_sight or now_ns - t.seen_ns <= self._hold_ns]
+        whole = every_frame or not found or bool(held)
         self._since_detection += 1
-        missing = not found or len(found) < len(seen)
-        detect = every_frame or missing or self._since_detection >= self._detect_every
-        if detect:
+        if whole or self._since_detection >= self._detect_every:
             self._since_detection = 0
-            followed = {s.track for s in found}
-            lost = [t for t in known if t not in followed]
-            found += self._discover(frame.pixels, found, lost, every_frame, now_ns)
+            self._turns += 1
+            kinds = KINDS if whole else KINDS[self._turns % 2 :][:1]
+            found += self._discover(frame.pixels, kinds, found, lost, every_frame, now_ns)
         self._tracks.take(found, now_ns)
-        self._tracks.drop(now_ns - self._hold_ns)
-        return Sighting(tuple(t.face(now_ns) for t in self._tracks.all), detect)
+        shown = [t for t in self._tracks.all if now_ns - t.seen_ns <= self._hold_ns]
+        return Sighting(tuple(t.face(now_ns) for t in shown), detected=whole)
 
     def _follow(self, pixels: Pixels, tracks: list[Track], now_ns: int) -> list[Found]:
         found = []
@@ -85,49 +108,62 @@ class FaceTracker:
         return found
 
     def _discover(
-        self, pixels: Pixels, found: list[Found], lost: list[Track], strict: bool, now_ns: int
+        self,
+        pixels: Pixels,
+        kinds: Sequence[blaze.Range],
+        found: Sequence[Found],
+        lost: Sequence[Track],
+        every_face: bool,
+        now_ns: int,
     ) -> list[Found]:
         """Faces that the meshes of this frame do not cover: lost ones that come back, and new ones."""
         out = list(found)
-        for detection in unexplained(self._detect(pixels, both=strict), [s.box for s in found]):
+        for detection in unexplained(self._detect(pixels, kinds), [s.box for s in found]):
             track = owner(detection, lost, now_ns)
-            sight = self._look(pixels, detection.roi, track) if len(out) < self._max_faces else None
+            sight = None
+            if len(out) < self._max_faces and (track is None or track.meshed or self._frames % RETRY == 0):
+                sight = self._look(pixels, detection.roi, track, anew=True)
             if sight is not None and len(distinct([*out, sight], now_ns)) <= len(out):
                 sight = None  # its mesh slid onto a face that is known already
-            if sight is None and strict:
-                sight = Found(mesh.stand_in(detection.keypoints), detection.score, meshed=False, track=track)
+            if sight is None and every_face:
+                sight = Found(mesh.stand_in(detection.keypoints), 0.0, meshed=False, track=track)
             if sight is not None:
                 out.append(sight)
                 lost = [t for t in lost if t is not track]
         return out[len(found) :]
 
-    def _look(self, pixels: Pixels, roi: Roi, track: Track | None) -> Found | None:
-        """The mesh in a crop, once more where it turns out to lie at its edge; None where there is none."""
+    def _look(self, pixels: Pixels, roi: Roi, track: Track | None, anew: bool = False) -> Found | None:
+        """The mesh in a crop; None where there is no face.
+
+        It is run once more where the face turns out to lie badly in the crop: after a fast move, and
+        (`anew`) in a crop from a detection, which is a rough one (mean error 1 to 3 % of the eye distance,
+        after the second look 0.5).
+        """
         points, score = self._run_mesh(pixels, roi)
-        if score >= mesh.MIN_PRESENCE:
-            better = roi_of_points(points)
-            if roi.drift(better) > REFINE:
-                points, score = self._run_mesh(pixels, better)
-        if score < mesh.MIN_PRESENCE or eye_distance(points) < SMALLEST_PX:
+        if score < mesh.MIN_PRESENCE:
             return None
-        return Found(points, score, track=track)
+        better = roi_of_points(points)
+        if anew or roi.drift(better) > STRAYED or roi.turn(better) > TILTED:
+            again, score_again = self._run_mesh(pixels, better)
+            # In a bad picture the model may lose there what it has just seen: then the rough mesh stands.
+            if score_again >= mesh.MIN_PRESENCE:
+                points, score = again, score_again
+        return Found(points, score, track=track) if eye_distance(points) >= SMALLEST_PX else None
 
     def _run_mesh(self, pixels: Pixels, roi: Roi) -> tuple[Points, float]:
         landmarks, logit = self._mesh.run(mesh.crop(pixels, roi))
         return mesh.decode(landmarks, roi), mesh.presence(logit)
 
-    def _detect(self, pixels: Pixels, both: bool) -> list[Detection]:
-        """The full-range detector's faces, and with `both` those that only the short-range one sees."""
-        small = blaze.shrunk(pixels, blaze.SIDE["full"])
-        found = self._run_detector("full", small)
-        if both:
-            found += unexplained(self._run_detector("short", small), [d.box for d in found])
+    def _detect(self, pixels: Pixels, kinds: Sequence[blaze.Range]) -> list[Detection]:
+        """What the detectors see, each face once."""
+        small = blaze.shrunk(pixels, max(blaze.SIDE.values()))
+        found: list[Detection] = []
+        for kind in kinds:
+            tensor, where = blaze.letterbox(small, kind, self._size)
+            regressors, logits = self._detectors[kind].run(tensor)
+            seen = blaze.decode(kind, regressors, logits, where)
+            found += unexplained(seen, [d.box for d in found])
         return found
-
-    def _run_detector(self, kind: blaze.Range, small: Pixels) -> list[Detection]:
-        tensor, where = blaze.letterbox(small, kind, self._size)
-        regressors, logits = (self._short if kind == "short" else self._full).run(tensor)
-        return blaze.decode(kind, regressors, logits, where)
 
 
 class _Model:

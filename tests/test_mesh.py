@@ -1,0 +1,68 @@
+from math import pi
+
+import numpy as np
+import pytest
+
+from faceswapd.faces import mesh
+from faceswapd.faces.align import Roi, eye_distance, roi_of_points
+from faceswapd.faces.canonical import canonical
+
+
+def test_the_crop_is_rgb_from_0_to_1() -> None:
+    picture = np.zeros((300, 400, 3), np.uint8)
+    picture[..., 2] = 255  # red, in BGR
+
+    tensor = mesh.crop(picture, Roi(200, 150, 100))
+
+    assert tensor.shape == (1, 256, 256, 3)
+    assert tensor.dtype == np.float32
+    assert np.allclose(tensor[0, 128, 128], [1, 0, 0])
+
+
+def test_a_mark_in_the_frame_is_read_back_from_the_crop() -> None:
+    picture = np.zeros((400, 400, 3), np.uint8)
+    picture[119:122, 229:232] = 255
+    roi = Roi(220, 130, 90, 0.7)
+
+    y, x = np.unravel_index(mesh.crop(picture, roi)[0, ..., 0].argmax(), (256, 256))
+    landmarks = np.tile(np.array([x, y, 10], np.float32), 478).reshape(1, 1, 1, -1)
+    points = mesh.decode(landmarks, roi)
+
+    assert points.shape == (478, 3)
+    assert np.allclose(points[0, :2], [230, 120], atol=1.5)
+    assert points[0, 2] == pytest.approx(10 * 90 / 256)
+
+
+def test_outside_of_the_frame_it_is_black() -> None:
+    white = np.full((50, 50, 3), 255, np.uint8)
+
+    assert mesh.crop(white, Roi(500, 500, 40)).max() == 0
+
+
+def test_presence_is_a_probability_and_never_warns() -> None:
+    logits = [mesh.presence(np.full((1, 1, 1, 1), v, np.float32)) for v in (-1e9, -1, 0, 1, 1e9)]
+
+    assert logits[0] < 1e-6
+    assert logits[2] == 0.5
+    assert logits[4] > 1 - 1e-6
+    assert logits == sorted(logits)
+
+
+@pytest.mark.parametrize("angle", [0, 0.5, -2])
+def test_a_stand_in_lies_on_the_detectors_points(angle: float) -> None:
+    c, s = np.cos(angle), np.sin(angle)
+    level = np.array([[-30, -20], [30, -20], [0, 10], [0, 35], [-70, 0], [70, 0]], np.float32)
+    keypoints = (level @ np.array([[c, s], [-s, c]]) + (200, 100)).astype(np.float32)
+
+    points = mesh.stand_in(keypoints)
+
+    assert points.shape == (478, 3)
+    assert points.dtype == np.float32
+    assert eye_distance(points) == pytest.approx(60, rel=0.2)
+    assert np.allclose(points[468:473, :2].mean(axis=0), keypoints[0], atol=10)
+    assert np.allclose(points[473:, :2].mean(axis=0), keypoints[1], atol=10)
+    assert roi_of_points(points).turn(Roi(0, 0, 1, angle)) < 0.02
+    assert abs(angle) < pi
+    assert points[1, 2] == 0  # the tip of the nose is in front of everything
+    assert (points[:468, 2] >= points[1, 2]).mean() > 0.95
+    assert len(canonical().xyz) == 468
