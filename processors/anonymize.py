@@ -36,18 +36,16 @@ class AnonymizeParams(Params, frozen=True):
 
     mode: Annotated[
         Mode,
-        Meta(
-            description="blur, pixelate, fill (one colour) or mesh (a drawn mask that keeps the expression)"
-        ),
+        Meta(description="Blur, pixelate, fill (one colour) or mesh (a drawn mask with the expression)."),
     ] = "blur"
     strength: Annotated[
         float,
-        Meta(ge=0, le=1, description="how little blur and pixelate leave of a face",
+        Meta(ge=0, le=1, description="How little blur and pixelate leave of a face.",
              extra_json_schema={"step": 0.05}),
     ] = 0.5  # fmt: skip
     margin: Annotated[
         float,
-        Meta(ge=0.1, le=1, description="how far it reaches beyond the face, by the face's half width",
+        Meta(ge=0.1, le=1, description="How far it reaches beyond the face, by the face's half width.",
              extra_json_schema={"step": 0.05}),
     ] = 0.35  # fmt: skip
 
