@@ -61,8 +61,8 @@ class Person:
         self._p: Field = np.stack(np.meshgrid(x, y), axis=-1).astype(np.float32)
         self._body, self._head = _body_weight(self._p), _head_weight(self._p)
         # What never moves is painted once; the rest is one rectangle.
-        moves = self._body + self._head > 0
-        self._moving = _span(moves.any(axis=1), height), _span(moves.any(axis=0), width)
+        moves = np.asarray(self._body + self._head > 0)
+        self._moving = _span(moves, 1, height), _span(moves, 0, width)
         top, left = (s.start // STEP for s in self._moving)
         bottom, right = (-(-s.stop // STEP) + 2 for s in self._moving)
         self._p, self._body, self._head = (
@@ -115,9 +115,9 @@ class Person:
         return np.asarray(cv2.remap(field, steps, NO_MAP, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
 
 
-def _span(moves: NDArray[np.bool_], length: int) -> slice:
+def _span(moves: NDArray[np.bool_], over: int, length: int) -> slice:
     """The pixels of the frame between the first and the last moving point of the grid, on its cells' edges."""
-    which = np.flatnonzero(moves)
+    which = np.flatnonzero(moves.any(axis=over))
     return slice(max(0, int(which[0]) - 2) * STEP, min(length, (int(which[-1]) + 1) * STEP))
 
 
