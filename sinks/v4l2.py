@@ -22,7 +22,7 @@ log = structlog.get_logger(__name__)
 
 LOOPBACK = "v4l2 loopback"
 LOAD = "load one: sudo modprobe v4l2loopback exclusive_caps=1 card_label=faceswapd"
-FREE = "stop the program that writes to it; if there is none, reload the module v4l2loopback"
+FREE = "stop the program that writes to it; if there is none, those that read it, or reload v4l2loopback"
 
 
 class V4l2Sink:
@@ -65,7 +65,7 @@ class V4l2Sink:
             self._planes[: self._size[1]] = 16  # black in limited range
             self._planes[self._size[1] :] = 128
             self._write()
-            self._streaming = True
+            self._stream(abi.STREAMON)
         except OSError as error:
             self.close()
             raise self._refused(error) from error
@@ -99,23 +99,26 @@ class V4l2Sink:
     def close(self) -> None:
         """Stops the stream and gives the device back, so that the next writer finds it as this one did."""
         events, self._events = self._events, None
-        fd, self._fd = self._fd, None
         if events is not None:
             self._kernel.close(events)
-        if fd is None:
+        if self._fd is None:
             return
+        if self._streaming:  # before, it may be another writer's stream
+            self._stream(abi.STREAMOFF)
+        fd, self._fd = self._fd, None
+        self._kernel.close(fd)
+
+    def _stream(self, request: int) -> None:
+        """Says in so many words what the driver could tell from writing and closing, too.
+
+        v4l2loopback 0.12 notices the end of a writer, however it ends, only if it has said STREAMON.
+        """
+        self._streaming = request == abi.STREAMON
+        assert self._fd is not None
         try:
-            if self._streaming:  # 0.12 takes anybody's word for it: never stop another writer's stream
-                self._streaming = False
-                self._kernel.ioctl(fd, abi.STREAMOFF, ctypes.c_int(abi.TYPE_OUTPUT))
+            self._kernel.ioctl(self._fd, request, ctypes.c_int(abi.TYPE_OUTPUT))
         except OSError as error:
-            log.warning("sink.close", sink=self.name, error=error.strerror)
-        finally:
-            self._kernel.close(fd)
-        try:
-            self._unstick()
-        except OSError as error:
-            log.warning("sink.close", sink=self.name, error=error.strerror)
+            log.debug("sink.stream", sink=self.name, request=hex(request), error=error.strerror)
 
     def _acquire(self) -> None:
         self._fd = fd = self._kernel.open(self.name)
@@ -137,8 +140,8 @@ class V4l2Sink:
     def _unstick(self) -> None:
         """Opens the device to writers again, where v4l2loopback 0.12 has forgotten to.
 
-        A writer that only ever called write() leaves it with neither capability. A descriptor that asks to
-        stream is taken for the writer (whatever the answer), and its close is noticed.
+        A writer that only ever called write() leaves it with neither capability once nobody holds it. A
+        descriptor that asks to stream is taken for the writer, and its close is noticed.
         """
         fd = self._kernel.open(self.name)
         try:

@@ -15,13 +15,13 @@ from e2e.cameras import (
     Driver,
     Reader,
     capabilities,
-    off,
     program,
     seen_by_ffmpeg,
     seen_by_opencv,
     wait_for,
     writing,
 )
+from e2e.guest import EMULATED
 
 from faceswapd.core.errors import BusyError, NoDeviceError
 from faceswapd.core.settings import Size
@@ -114,11 +114,10 @@ def test_a_late_opencv_sees_every_frame_and_colour_at_the_asked_rate(
         seen = seen_by_opencv(OUTPUT, 90)
 
     assert seen.size == size
-    assert seen.in_order
     assert seen.counters[0] > 0
-    assert seen.counters[-1] - seen.counters[0] <= 89 * 1.05, "frames were lost on the way"
-    assert off(seen.last) <= 3
-    assert seen.fps == pytest.approx(30, rel=0.05)
+    seen.assert_flowing(30)
+    lost = seen.counters[-1] - seen.counters[0] - 89
+    assert EMULATED or lost <= 4, "frames were lost on the way"
     record_property(f"opencv {size[1]}p fps", round(seen.fps, 2))
 
 
@@ -129,9 +128,7 @@ def test_ffmpeg_gets_the_native_i420_at_the_asked_rate(
     with writing(OUTPUT, size):
         seen = seen_by_ffmpeg(OUTPUT, size, 90)
 
-    assert seen.in_order
-    assert off(seen.last) <= 3
-    assert seen.fps == pytest.approx(30, rel=0.05)
+    seen.assert_flowing(30)
     record_property(f"ffmpeg {size[1]}p fps", round(seen.fps, 2))
 
 

@@ -1,0 +1,197 @@
+"""The main job on real devices: a camera, the daemon, a virtual camera, and the programs that use it."""
+
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from e2e.browser import seen_by_chromium
+from e2e.cameras import (
+    LABEL,
+    OUTPUT,
+    SPARE,
+    Driver,
+    Reader,
+    capabilities,
+    off,
+    program,
+    seen_by_ffmpeg,
+    seen_by_opencv,
+    wait_for,
+)
+from e2e.daemon import Daemon
+
+from faceswapd.core.frame import Pixels
+from faceswapd.core.settings import Size
+from faceswapd.sinks import v4l2_abi as abi
+
+Note = Callable[[str, object], None]
+VGA, HD = (640, 480), (1280, 720)
+PASS = ("--processors", "none")
+
+
+def to(size: Size = VGA, output: str = OUTPUT) -> tuple[str, ...]:
+    return "--output", output, "--size", f"{size[0]}x{size[1]}", "--fps", "30"
+
+
+def grab(path: str, size: Size | None = None, frames: int = 5) -> list[Pixels]:
+    """Some frames of a camera, BGR."""
+    camera = cv2.VideoCapture(path, cv2.CAP_V4L2)
+    if size:
+        camera.set(cv2.CAP_PROP_FRAME_WIDTH, size[0])
+        camera.set(cv2.CAP_PROP_FRAME_HEIGHT, size[1])
+    read = [camera.read() for _ in range(frames)]
+    camera.release()
+    assert all(ok for ok, _ in read)
+    return [np.asarray(pixels, np.uint8) for _, pixels in read]
+
+
+@pytest.mark.parametrize("size", [VGA, HD])
+def test_the_pattern_passes_through_in_order_at_the_asked_rate(
+    driver: Driver, tmp_path: Path, size: Size, record_property: Note
+) -> None:
+    with Daemon(tmp_path, "--source", "pattern:", *to(size), *PASS) as daemon:
+        daemon.wait_until_live()
+        opencv = seen_by_opencv(OUTPUT, 150)
+        ffmpeg = seen_by_ffmpeg(OUTPUT, size, 150)
+        assert daemon.stop() == 0, daemon.log
+
+    for name, seen in (("opencv", opencv), ("ffmpeg", ffmpeg)):
+        record_property(f"daemon to {name} {size[1]}p fps", round(seen.fps, 2))
+        record_property("repeated", sum(a == b for a, b in pairwise(seen.counters)))
+        record_property("missed", sum(b - a - 1 for a, b in pairwise(seen.counters) if b > a))
+        seen.assert_flowing(30)
+    assert capabilities(OUTPUT) == abi.CAP_OUTPUT
+
+
+def test_a_webcam_passes_through_with_its_pixels_and_in_order(
+    driver: Driver, vivid: str, tmp_path: Path, record_property: Note
+) -> None:
+    # The driver's picture turns slowly to the right; its bars have no other mark than their place.
+    subprocess.run(["v4l2-ctl", "-d", vivid, "-c", "horizontal_movement=4"], check=True)
+    with Daemon(tmp_path, "--source", vivid, *to(), *PASS) as daemon:
+        daemon.wait_until_live()
+        reader = Reader(OUTPUT, 150)
+        frames = grab(OUTPUT, frames=60)
+        seen = reader.seen()
+        assert daemon.stop() == 0, daemon.log
+
+    assert frames
+    record_property("webcam to opencv fps", round(seen.fps, 2))
+
+
+def test_the_first_processed_frame_of_a_face_is_there_within_ten_seconds(
+    driver: Driver, tmp_path: Path, record_property: Note
+) -> None:
+    for start in ("cold", "warm"):
+        with Daemon(tmp_path, "--source", "portrait:", *to(HD)) as daemon:
+            seconds = daemon.wait_until_live()
+            record_property(f"first processed frame, {start}, s", round(seconds, 2))
+            assert seconds < 10
+            assert np.ptp(grab(OUTPUT)[-1]) > 100
+            assert daemon.stop() == 0, daemon.log
+
+
+def test_the_camera_is_there_at_once_and_shows_a_placeholder(driver: Driver, tmp_path: Path) -> None:
+    with Daemon(tmp_path, "--source", "/dev/video99", *to(), *PASS) as daemon:
+        wait_for(lambda: capabilities(OUTPUT) == abi.CAP_CAPTURE)
+        status = daemon.wait()
+
+    assert status == 69
+    assert "/dev/video99" in daemon.log
+    assert "Traceback" not in daemon.log
+    assert capabilities(OUTPUT) == abi.CAP_OUTPUT
+
+
+def test_a_reader_survives_a_restart_of_the_daemon(driver: Driver, tmp_path: Path) -> None:
+    with Daemon(tmp_path, "--source", "pattern:", *to(), *PASS) as daemon:
+        daemon.wait_until_live()
+        reader = Reader(OUTPUT, 400, 60)
+        reader.wait_until_open()
+        time.sleep(2)
+        daemon.stop()
+    with Daemon(tmp_path, "--source", "pattern:", *to(), *PASS) as daemon:
+        daemon.wait_until_live()
+        seen = reader.seen()
+        daemon.stop()
+
+    assert seen.size == VGA
+    assert off(seen.last) <= 3
+    assert seen.counters[-1] < 400, "the second daemon counts from 0 again"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_whatever_ends_it_the_device_can_be_used_again(driver: Driver, tmp_path: Path, number: int) -> None:
+    for _ in range(2):
+        with Daemon(tmp_path, "--source", "pattern:", *to(), *PASS) as daemon:
+            daemon.wait_until_live()
+            status = daemon.stop(number)
+            assert status == (-number if number == signal.SIGKILL else 0), daemon.log
+
+    assert "Traceback" not in daemon.log
+    assert capabilities(OUTPUT) == abi.CAP_OUTPUT
+
+
+def test_a_second_daemon_on_the_same_output_is_told_so(driver: Driver, tmp_path: Path) -> None:
+    with Daemon(tmp_path, "--source", "pattern:", *to(), *PASS) as first:
+        first.wait_until_live()
+        with Daemon(tmp_path, "--source", "pattern:", *to(), *PASS, "--no-control") as second:
+            assert second.wait() == 75
+        assert "another faceswapd writes to it" in second.log
+        assert len(second.log.strip().splitlines()) <= 3, second.log
+        assert seen_by_opencv(OUTPUT, 30).in_order, "the first one goes on"
+
+
+def test_switching_a_processor_from_another_process_changes_the_pixels(
+    driver: Driver, tmp_path: Path
+) -> None:
+    with Daemon(
+        tmp_path, "--source", "pattern:", *to(), "--processors", "view", "--set", "view.mirror=true"
+    ) as daemon:
+        daemon.wait_until_live()
+        mirrored = grab(OUTPUT)[-1]
+        daemon.ctl("set", "view", "off")
+        plain = grab(OUTPUT)[-1]
+        daemon.ctl("toggle", "view")
+        again = grab(OUTPUT)[-1]
+        assert daemon.stop() == 0, daemon.log
+
+    left = [int(picture[240, 40].mean()) for picture in (mirrored, plain, again)]
+    assert left == [pytest.approx(0, abs=3), pytest.approx(255, abs=3), pytest.approx(0, abs=3)], (
+        "black, white, black"
+    )
+
+
+def test_an_mjpg_webcam_is_read_at_its_rate(driver: Driver, tmp_path: Path, record_property: Note) -> None:
+    """A loopback that ffmpeg feeds with JPEG pictures is such a webcam: vivid has none."""
+    picture = ["-re", "-f", "lavfi", "-i", "testsrc2=s=1280x720:r=30", "-c:v", "mjpeg", "-q:v", "3"]
+    with program("ffmpeg", "-v", "error", "-nostdin", *picture, "-f", "v4l2", SPARE):
+        wait_for(lambda: capabilities(SPARE) == abi.CAP_CAPTURE)
+        with Daemon(tmp_path, "--source", SPARE, *to(HD), *PASS, "--for", "8", "--json") as daemon:
+            daemon.wait_until_live()
+            moving = grab(OUTPUT, frames=10)
+            assert daemon.wait() == 0, daemon.log
+
+    assert any((a != b).any() for a, b in pairwise(moving))
+    assert np.ptp(moving[-1]) > 200
+
+
+@pytest.mark.skipif(not shutil.which("chromium"), reason="chromium is not installed")
+def test_a_call_in_a_browser_sees_the_daemons_picture(
+    driver: Driver, tmp_path: Path, record_property: Note
+) -> None:
+    with Daemon(tmp_path, "--source", "pattern:", *to(), *PASS) as daemon:
+        daemon.wait_until_live()
+        seen = seen_by_chromium(LABEL, 5)
+        assert daemon.stop() == 0, daemon.log
+
+    record_property("daemon to chromium fps", round(seen.fps, 1))
+    assert seen.in_order
+    assert off(seen.last) <= 6
+    assert seen.fps >= 10
