@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.frame import Pixels, Points
+from .skin import skin_mask
 from .warp import skirted
 
 LARGEST = 640
@@ -28,9 +29,13 @@ class Texture:
 
     @classmethod
     def of_picture(cls, picture: NDArray[np.uint8], points: Points, painted: bool) -> "Texture":
-        """picture: BGRA. points: 468 or 478 x 2+ of the mesh, in its pixels."""
+        """picture: BGRA. points: 468 or 478 x 2+ of the mesh, in its pixels.
+
+        The skirt of a face in a photo shows the face's last pixels drawn out: beside it is somebody's hair and
+        a room, which the soft edge must not bring along.
+        """
         height, width = picture.shape[:2]
-        corners = skirted(points)[:, :2] + np.float32(0.5)
+        corners = (skirted(points) if painted else skirted(points, 0))[:, :2] + np.float32(0.5)
         values = np.column_stack(
             [corners / np.array([width, height], np.float32), np.ones(len(corners), np.float32)]
         )
@@ -44,7 +49,7 @@ class Texture:
 
     @classmethod
     def of_photo(cls, photo: Pixels, points: Points) -> "Texture":
-        """The face of a photo, cut out; points: 478 x 3 in its pixels. What lies outside of it is continued."""
+        """The face of a photo, cut out; points: 478 x 3 in its pixels. Hair across it is transparent."""
         corners = skirted(points)[:, :2]
         low, high = np.floor(corners.min(axis=0)) - 2, np.ceil(corners.max(axis=0)) + 3
         scale = min(1.0, LARGEST / max(1.0, float(np.linalg.norm(points[10, :2] - points[152, :2]))))
@@ -60,7 +65,8 @@ class Texture:
         if scale < 1:
             whole = cv2.resize(whole, size, interpolation=cv2.INTER_AREA)
         local = np.asarray((points[:, :2] - low.astype(np.float32) + 0.5) * ratio - 0.5, np.float32)
-        return cls.of_picture(np.asarray(cv2.cvtColor(whole, cv2.COLOR_BGR2BGRA)), local, painted=False)
+        face = np.dstack([whole, skin_mask(np.asarray(whole, np.uint8), local)])
+        return cls.of_picture(face, local, painted=False)
 
     def level(self, height: float) -> tuple[NDArray[np.uint8], tuple[int, int]]:
         """The level for a face of `height` pixels from chin to forehead, and its (width, height).

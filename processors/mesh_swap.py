@@ -147,7 +147,7 @@ class _Worn:
 def shading(points: Points) -> Points:
     """504 values in [0, 1], half of the gain that a light above the camera gives a smooth surface (504 x 3)."""
     facing = normals(points) @ _LIGHT
-    return np.asarray(0.5 * (0.42 + 0.6 * np.clip(facing, 0, 1)), np.float32)
+    return np.asarray(0.5 * (0.48 + 0.54 * np.clip(facing, 0, 1)), np.float32)
 
 
 class MeshSwap:

@@ -44,7 +44,8 @@ _CHEEK = ((6.35, 0.9), (5.9, -1.0), (5.0, -2.6), (4.1, -3.3), (3.5, -3.2), (3.45
 def painted_mask() -> Texture:
     """Draws it; the same on every machine."""
     sheet = _Sheet()
-    oval = _cm(FACE_OVAL) * 0.965 + np.array([0, -0.02], np.float32)
+    # Smaller than the face, so that its rim lies on the side of the face that is seen.
+    oval = _cm(FACE_OVAL) * np.array([0.925, 0.955], np.float32)
     rim = smooth(oval)
     whole = sheet.area(rim)
     eyes = sheet.both(_hole(LEFT_EYE))
