@@ -1,0 +1,225 @@
+"""Which encoder writes a film: what could, in what order and how set up, and what really does here."""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Literal
+
+import av
+import structlog
+from av.codec.codec import UnknownCodecError
+from av.video.codeccontext import VideoCodecContext
+
+from ..core.errors import ConfigError, UsageError
+from ..core.settings import Size
+
+log = structlog.get_logger(__name__)
+
+TIME_BASE = Fraction(1, 90_000)
+"""Ticks of a film's time: every usual frame rate is close to a whole number of them."""
+CODECS = ("h264", "hevc", "av1", "vp9")
+QUALITY = 60
+"""0 to 100; this is x264's crf 22."""
+_PROBED = 3  # frames: enough for a hardware encoder to take its session and give a packet
+_KEY_S = 2.0  # between key frames: how exactly a player can seek
+
+Options = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An encoder that may or may not work on this machine, and how we would set it up.
+
+    `scale` is (option, its value at quality 0, at quality 100); None for encoders that know no constant
+    quality and get a bit rate instead.
+    """
+
+    name: str
+    codec: str
+    live: Options
+    """Small delay, little work: the film is written beside a live picture."""
+    offline: Options
+    """Best picture: nobody waits for it."""
+    scale: tuple[str, int, int] | None = None
+    pix_fmt: Literal["yuv420p", "nv12"] = "yuv420p"
+
+
+@dataclass(frozen=True, slots=True)
+class Encoder:
+    """An encoder with its settings."""
+
+    name: str
+    codec: str
+    pix_fmt: Literal["yuv420p", "nv12"]
+    options: Options = field(default_factory=dict)
+    bit_rate: int | None = None
+    threads: int = 1
+
+    def configure(self, context: VideoCodecContext, size: Size, fps: float) -> None:
+        """Sets up a codec context that is not open yet, for even `size` = (width, height)."""
+        context.width, context.height = size
+        context.pix_fmt = self.pix_fmt
+        context.time_base = TIME_BASE
+        context.framerate = Fraction(fps).limit_denominator(1001)
+        context.gop_size = max(1, round(_KEY_S * fps))
+        context.thread_count = self.threads
+        context.color_range = 1  # limited, as every player expects of a film
+        context.colorspace = context.color_primaries = context.color_trc = matrix_of(size)
+        context.options = dict(self.options)
+        if self.bit_rate is not None:
+            context.bit_rate = self.bit_rate
+
+
+def matrix_of(size: Size) -> int:
+    """The colour matrix of a film by its size, as ITU-T H.273 numbers it: 1 is BT.709, 6 is SMPTE 170M."""
+    return 1 if size[1] >= 720 or size[0] >= 1280 else 6
+
+
+def _nvenc(codec: str) -> Candidate:
+    # The presets are NVIDIA's own names: p1 is fastest, p7 best; `ull` gives every frame at once.
+    return Candidate(
+        f"{codec}_nvenc",
+        codec,
+        live={"preset": "p4", "tune": "ull", "rc": "vbr", "b": "0", "bf": "0", "delay": "0"},
+        offline={"preset": "p7", "tune": "hq", "multipass": "fullres", "rc": "vbr", "b": "0"},
+        scale=("cq", 40, 14),
+    )
+
+
+def _amf(codec: str) -> Candidate:
+    return Candidate(
+        f"{codec}_amf",
+        codec,
+        live={"usage": "lowlatency_high_quality", "quality": "quality", "rc": "vbr_latency"},
+        offline={"usage": "transcoding", "quality": "quality", "rc": "vbr_latency"},
+        pix_fmt="nv12",
+    )
+
+
+def _qsv(codec: str) -> Candidate:
+    return Candidate(
+        f"{codec}_qsv",
+        codec,
+        live={"preset": "veryfast", "async_depth": "1", "bf": "0"},
+        offline={"preset": "slow"},
+        scale=("global_quality", 38, 14),
+        pix_fmt="nv12",
+    )
+
+
+def _videotoolbox(codec: str) -> Candidate:
+    return Candidate(
+        f"{codec}_videotoolbox",
+        codec,
+        live={"realtime": "1", "bf": "0"},
+        offline={"realtime": "0"},
+        pix_fmt="nv12",
+    )
+
+
+def _x264_live() -> Options:
+    # Per 720p frame on one core of a 2-core machine: superfast 4.5 ms, veryfast 7.6 ms, with B-frames 6.9
+    # and 10.7 ms. Two cores are busy with the picture itself. Without B-frames and with a short look-ahead
+    # little is lost when the power goes.
+    preset = "veryfast" if (os.cpu_count() or 1) > 2 else "superfast"
+    return {"preset": preset, "bf": "0", "rc-lookahead": "10"}
+
+
+CANDIDATES: tuple[Candidate, ...] = (
+    # Hardware first: it costs the live picture no core. NVIDIA before AMD before Intel, since a machine
+    # with a graphics card of its own also has the processor's, which is the weaker one.
+    *(make(codec) for codec in ("h264", "hevc", "av1") for make in (_nvenc, _amf, _qsv)),
+    *(_videotoolbox(codec) for codec in ("h264", "hevc")),
+    Candidate("libx264", "h264", _x264_live(), {"preset": "medium", "tune": "film"}, ("crf", 36, 12)),
+    Candidate(
+        "libx265",
+        "hevc",
+        live={"preset": "ultrafast", "bf": "0", "x265-params": "log-level=error:rc-lookahead=10"},
+        offline={"preset": "medium", "x265-params": "log-level=error"},
+        scale=("crf", 38, 14),
+    ),
+    Candidate(
+        "libvpx-vp9",
+        "vp9",
+        live={"deadline": "realtime", "cpu-used": "8", "row-mt": "1", "lag-in-frames": "0", "b": "0"},
+        offline={"deadline": "good", "cpu-used": "3", "row-mt": "1", "b": "0"},
+        scale=("crf", 50, 14),
+    ),
+    # Its look-ahead is part of its design; preset 12 keeps it short.
+    Candidate("libsvtav1", "av1", {"preset": "12"}, {"preset": "6"}, ("crf", 56, 16)),
+)
+
+
+def settings(candidate: Candidate, size: Size, fps: float, *, live: bool, quality: int = QUALITY) -> Encoder:
+    """A candidate with the settings for this use. `quality` is 0 to 100."""
+    options = dict(candidate.live if live else candidate.offline)
+    bit_rate = None
+    if candidate.scale:
+        option, worst, best = candidate.scale
+        options[option] = str(round(worst + (best - worst) * quality / 100))
+    else:
+        # Bits per pixel from 0.02 (talking heads, blocky) to 0.3 (no loss to be seen), evenly in octaves.
+        bit_rate = round(size[0] * size[1] * fps * 0.02 * 15 ** (quality / 100))
+    cores = os.cpu_count() or 1
+    threads = max(1, min(4, cores // 4)) if live else min(16, cores)
+    return Encoder(candidate.name, candidate.codec, candidate.pix_fmt, options, bit_rate, threads)
+
+
+def probe(encoder: Encoder, size: Size, fps: float) -> str:
+    """Encodes a few frames of this size. Returns "" if packets come out, else why they do not.
+
+    That an encoder is listed says only that it was compiled in: the driver, a free session and its
+    largest size show when it is used.
+    """
+    try:
+        context = av.CodecContext.create(encoder.name, "w")
+        assert isinstance(context, VideoCodecContext)
+        encoder.configure(context, size, fps)
+        packets = []
+        for n in range(_PROBED):
+            picture = av.VideoFrame(*size, encoder.pix_fmt)
+            for plane in picture.planes:
+                plane.update(bytes([96 + 32 * n]) * plane.buffer_size)
+            picture.pts, picture.time_base = round(n / fps / TIME_BASE), TIME_BASE
+            packets += context.encode(picture)
+        packets += context.encode(None)
+    except UnknownCodecError:
+        return "not in this build of PyAV"
+    except (av.FFmpegError, OSError, ValueError) as error:
+        return getattr(error, "strerror", None) or str(error)
+    return "" if any(packet.size for packet in packets) else "no packet came out"
+
+
+def choose(
+    wanted: str,
+    size: Size,
+    fps: float,
+    *,
+    live: bool,
+    quality: int = QUALITY,
+    codecs: tuple[str, ...] = CODECS,
+    probe: Callable[[Encoder, Size, float], str] = probe,
+) -> Encoder:
+    """The first encoder that really works: `wanted` is `auto`, a codec or an encoder's own name.
+
+    `auto` takes h264, which plays everywhere, or the first of `codecs` (what the container can hold).
+    Blocks for some 50 ms. Raises UsageError for a name that nobody knows or that `codecs` leaves out,
+    ConfigError with each refusal when none works.
+    """
+    codec = codecs[0] if wanted == "auto" else wanted
+    candidates = [c for c in CANDIDATES if codec in (c.codec, c.name)]
+    if not candidates:
+        raise UsageError(f"unknown encoder {wanted!r}", f"say auto, {', '.join(CODECS)} or an encoder's name")
+    if candidates[0].codec not in codecs:
+        raise UsageError(
+            f"encoder {wanted!r} does not fit this kind of film", f"it takes {', '.join(codecs)}"
+        )
+    refusals: list[str] = []
+    for candidate in candidates:
+        encoder = settings(candidate, size, fps, live=live, quality=quality)
+        if not (refusal := probe(encoder, size, fps)):
+            log.info("encoder.chosen", encoder=encoder.name, live=live, refused=refusals)
+            return encoder
+        refusals.append(f"{encoder.name}: {refusal}")
+    raise ConfigError(f"no encoder for {wanted!r} works here ({'; '.join(refusals)})", "take encoder auto")

@@ -1,0 +1,258 @@
+"""A film: frames into a file, at the times they were taken."""
+
+import os
+from dataclasses import dataclass
+from fractions import Fraction
+from io import FileIO
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import structlog
+from av.container import OutputContainer
+from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
+from av.video.stream import VideoStream
+
+from ..core.errors import DeviceLostError, MissingInputError, UsageError
+from ..core.frame import Frame, Pixels
+from ..core.settings import Size
+from .encoders import CODECS, QUALITY, TIME_BASE, Encoder, choose, matrix_of
+from .sink import WhenFull
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """A kind of file."""
+
+    format: str
+    codecs: tuple[str, ...]
+    """What it can hold, the usual one first."""
+    whole: dict[str, str]
+    """For a film that appears when it is finished: the index goes to the front, players start at once."""
+    growing: dict[str, str]
+    """For a film that is there from its first byte: it plays up to the last half second at any moment."""
+
+
+# A hybrid file is fragmented while it grows, and an ordinary one once it is closed.
+_MP4 = {"movflags": "+hybrid_fragmented", "frag_duration": "500000", "flush_packets": "1"}
+_MKV = {"cluster_time_limit": "500", "flush_packets": "1"}
+CONTAINERS = {
+    ".mp4": Container("mp4", CODECS, {"movflags": "+faststart"}, _MP4),
+    ".mov": Container("mov", ("h264", "hevc"), {"movflags": "+faststart"}, _MP4),
+    ".mkv": Container("matroska", CODECS, {}, _MKV),
+    ".webm": Container("webm", ("vp9", "av1"), {}, _MKV),
+}
+
+# Without exact rounding greys are up to 3 levels off; it costs 0.3 ms per 720p frame.
+_EXACT = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INP
+
+
+class VideoSink:
+    """Writes a film; the kind of file follows from its suffix (`CONTAINERS`).
+
+    A frame's time in the film is its `captured_ns` counted from the first frame's, in 1/90000 s: a frame
+    that is missing is a gap, and nothing drifts. Offline (`WhenFull.WAIT`) it is `pts_s` where the frame
+    has one. A frame that is not later than the one before it is left out.
+
+    The picture is tagged with its colour matrix (BT.709 from 720 lines on, else SMPTE 170M), limited
+    range. An odd width or height loses its last column or row, since 4:2:0 has none.
+    """
+
+    steady = False
+
+    def __init__(
+        self,
+        path: Path,
+        size: Size,
+        fps: float,
+        *,
+        overwrite: bool = False,
+        when_full: WhenFull = WhenFull.DROP,
+        encoder: str = "auto",
+        quality: int = QUALITY,
+        whole: bool = True,
+    ) -> None:
+        """`whole`: the film appears under its name when it is complete, or not at all; it grows beside it,
+        hidden. Otherwise it has its name from the first byte, and plays even if the power goes.
+
+        Raises UsageError for a suffix that is no film's.
+        """
+        if path.suffix.lower() not in CONTAINERS:
+            raise UsageError(f"{path} is no kind of film", f"its name ends with {', '.join(CONTAINERS)}")
+        self._path = path
+        self._kind = CONTAINERS[path.suffix.lower()]
+        self._size = (size[0] & ~1, size[1] & ~1)
+        self._cut = self._size != size
+        self._fps = fps
+        self._overwrite = overwrite
+        self._when_full = when_full
+        self._wanted, self._quality = encoder, quality
+        self._whole = whole
+        self._part = path.with_name(f".{path.stem}-{os.getpid()}.part{path.suffix}") if whole else path
+        self._reformatter = VideoReformatter()
+        self._disk: FileIO | None = None
+        self._file: OutputContainer | None = None
+        self._stream: VideoStream | None = None
+        self._encoder: Encoder | None = None
+        self._failed = self._unwanted = False
+        self._first_ns: int | None = None
+        self._last = -1
+        self._unordered = 0
+
+    @property
+    def name(self) -> str:
+        """The film's path."""
+        return str(self._path)
+
+    @property
+    def when_full(self) -> WhenFull:
+        """As it was made."""
+        return self._when_full
+
+    @property
+    def encoder(self) -> str:
+        """The encoder at work; empty before `open`."""
+        return self._encoder.name if self._encoder else ""
+
+    def open(self) -> None:
+        """Chooses an encoder and creates the file.
+
+        Raises UsageError if the film exists and may not be overwritten, MissingInputError if nothing can be
+        written there, UsageError or ConfigError if there is no such encoder.
+        """
+        self._check_place()
+        encoder = choose(
+            self._wanted,
+            self._size,
+            self._fps,
+            live=self._when_full is not WhenFull.WAIT,
+            quality=self._quality,
+            codecs=self._kind.codecs,
+        )
+        options = self._kind.whole if self._whole else self._kind.growing
+        try:
+            self._disk = _Disk(self._part, "w+")
+            file = av.open(self._disk, "w", format=self._kind.format, options=options)
+            stream = file.add_stream(encoder.name)
+            assert isinstance(stream, VideoStream)
+            encoder.configure(stream.codec_context, self._size, self._fps)
+            stream.time_base = TIME_BASE
+        except (OSError, av.FFmpegError) as error:
+            raise MissingInputError(
+                f"cannot write {self._path}: {_reason(error)}", "save elsewhere"
+            ) from error
+        self._file, self._stream, self._encoder = file, stream, encoder
+        self._failed, self._first_ns, self._last = False, None, -1
+        if self._cut:
+            log.warning("film.cut", film=self.name, size=self._size, why="4:2:0 takes even sizes only")
+
+    def put(self, frame: Frame) -> None:
+        """Encodes one frame. Raises DeviceLostError when it cannot be written (a full disk)."""
+        assert self._file is not None
+        assert self._stream is not None
+        pts = self._time(frame)
+        if pts <= self._last:
+            self._unordered += 1
+            return
+        self._last = pts
+        picture = self._convert(frame.pixels)
+        picture.pts, picture.time_base = pts, TIME_BASE
+        picture.duration = round(1 / self._fps / TIME_BASE)
+        try:
+            self._file.mux(self._stream.encode(picture))
+        except (OSError, av.FFmpegError) as error:
+            raise self._lost(error) from error
+
+    def discard(self) -> None:
+        """Lets `close` leave no film behind that is not whole: its job was given up. Any thread."""
+        self._unwanted = True
+
+    def close(self) -> None:
+        """Finishes the film, and gives it its name; without a frame there is none.
+
+        Raises DeviceLostError when the end cannot be written.
+        """
+        assert self._file is not None
+        assert self._stream is not None
+        assert self._disk is not None
+        empty = self._last < 0
+        if self._unordered:
+            log.warning("film.unordered", film=self.name, frames=self._unordered)
+        whole = not (empty or self._failed or self._unwanted)
+        try:
+            if empty or self._failed:  # libavformat 62 crashes in the trailer of a file without frames
+                self._disk.close()
+            else:
+                self._file.mux(self._stream.encode(None))
+            self._file.close()
+            self._disk.close()
+            if whole and self._whole:
+                self._part.replace(self._path)
+        except (OSError, av.FFmpegError) as error:
+            whole = False
+            raise self._lost(error) from error
+        finally:
+            self._file = None
+            if not whole and (self._whole or empty):
+                self._disk.close()
+                self._part.unlink(missing_ok=True)
+        log.info("film.finished", film=self.name, whole=whole, empty=empty)
+
+    def _check_place(self) -> None:
+        if self._path.exists() and (not self._overwrite or not self._path.is_file()):
+            raise UsageError(f"{self._path} exists", "give another name, or say --overwrite")
+        if not self._path.parent.is_dir():
+            raise MissingInputError(f"there is no folder {self._path.parent}", "create it or save elsewhere")
+
+    def _time(self, frame: Frame) -> int:
+        """The frame's time in the film, in ticks."""
+        if self._when_full is WhenFull.WAIT and frame.pts_s is not None:
+            at_ns = round(frame.pts_s * 1e9)
+        else:
+            at_ns = frame.captured_ns
+        if self._first_ns is None:
+            self._first_ns = at_ns
+        return round(Fraction(at_ns - self._first_ns, 10**9) / TIME_BASE)
+
+    def _convert(self, pixels: Pixels) -> av.VideoFrame:
+        assert self._encoder is not None
+        width, height = self._size
+        if self._cut:
+            pixels = np.ascontiguousarray(pixels[:height, :width])
+        matrix = matrix_of(self._size)
+        picture = self._reformatter.reformat(
+            av.VideoFrame.from_numpy_buffer(pixels, "bgr24"),
+            format=self._encoder.pix_fmt,
+            dst_colorspace=matrix,
+            src_color_range=ColorRange.JPEG,
+            dst_color_range=ColorRange.MPEG,
+            interpolation=_EXACT,
+            threads=1,
+        )
+        picture.color_primaries = picture.color_trc = matrix
+        return picture
+
+    def _lost(self, error: Exception) -> DeviceLostError:
+        self._failed = True
+        return DeviceLostError(
+            f"{self._path} could not be written: {_reason(error)}", "free some space there"
+        )
+
+
+class _Disk(FileIO):
+    """A file that is there at once, and whose writes are whole or raise: libavformat takes a short one for done."""
+
+    def write(self, data: Any, /) -> int:
+        """Writes all of `data` (bytes-like); returns its length."""
+        rest = memoryview(data)
+        size = rest.nbytes
+        while rest.nbytes:
+            rest = rest[super().write(rest) :]
+        return size
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)

@@ -1,0 +1,105 @@
+import av
+import pytest
+from av.video.codeccontext import VideoCodecContext
+
+from faceswapd.core.errors import ConfigError, UsageError
+from faceswapd.core.settings import Size
+from faceswapd.sinks.encoders import CANDIDATES, Encoder, choose, matrix_of, probe, settings
+
+SIZE = (320, 240)
+SOFTWARE = ("libx264", "libx265", "libvpx-vp9", "libsvtav1")
+
+
+def candidate(name: str) -> Encoder:
+    return settings(next(c for c in CANDIDATES if c.name == name), SIZE, 30, live=True)
+
+
+class Machine:
+    """A machine on which only these encoders work; notes what was tried."""
+
+    def __init__(self, *works: str) -> None:
+        self.works = works
+        self.tried: list[str] = []
+
+    def __call__(self, encoder: Encoder, size: Size, fps: float) -> str:
+        self.tried.append(encoder.name)
+        return "" if encoder.name in self.works else "no driver"
+
+
+def test_hardware_is_tried_first_and_what_refuses_is_passed_over() -> None:
+    machine = Machine("h264_qsv", "libx264")
+
+    assert choose("auto", SIZE, 30, live=True, probe=machine).name == "h264_qsv"
+    assert machine.tried == ["h264_nvenc", "h264_amf", "h264_qsv"]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "name"),
+    [("auto", "libx264"), ("hevc", "libx265"), ("vp9", "libvpx-vp9"), ("av1", "libsvtav1")],
+)
+def test_software_works_everywhere(wanted: str, name: str) -> None:
+    assert choose(wanted, SIZE, 30, live=True, probe=Machine(*SOFTWARE)).name == name
+
+
+def test_a_container_that_holds_no_h264_gets_its_own_codec() -> None:
+    assert choose("auto", SIZE, 30, live=True, codecs=("vp9", "av1"), probe=Machine(*SOFTWARE)).codec == "vp9"
+    with pytest.raises(UsageError, match="takes vp9, av1"):
+        choose("libx264", SIZE, 30, live=True, codecs=("vp9", "av1"), probe=Machine(*SOFTWARE))
+
+
+def test_what_nobody_knows_and_what_does_not_work_is_said() -> None:
+    with pytest.raises(UsageError, match="unknown encoder 'mpeg9'"):
+        choose("mpeg9", SIZE, 30, live=True)
+    with pytest.raises(ConfigError, match="hevc_nvenc: no driver"):
+        choose("hevc_nvenc", SIZE, 30, live=True, probe=Machine("libx265"))
+
+
+def test_an_encoder_that_is_listed_but_has_no_hardware_is_refused_by_the_probe() -> None:
+    """One of these two is not there on any machine."""
+    refused = [probe(candidate(name), SIZE, 30) for name in ("h264_amf", "h264_videotoolbox")]
+
+    assert any(refused)
+    assert all("avcodec_open2" not in reason for reason in refused)
+
+
+@pytest.mark.parametrize("name", SOFTWARE)
+@pytest.mark.parametrize("live", [True, False])
+def test_software_encoders_take_their_settings(name: str, live: bool) -> None:
+    chosen = next(c for c in CANDIDATES if c.name == name)
+
+    assert probe(settings(chosen, SIZE, 30, live=live), SIZE, 30) == ""
+
+
+@pytest.mark.parametrize(
+    "wanted", [c for c in CANDIDATES if c.name in av.codecs_available], ids=lambda c: c.name
+)
+@pytest.mark.parametrize("live", [True, False])
+def test_every_option_is_one_that_the_encoder_has(wanted: object, live: bool) -> None:
+    encoder = settings(wanted, SIZE, 30, live=live)  # type: ignore[arg-type]
+    known = VideoCodecContext.create(encoder.name, "w").supported_options
+    named = {option.name: option for option in (*known.generic, *known.private)}
+
+    assert set(encoder.options) <= set(named)
+    for name, value in encoder.options.items():
+        choices = {choice.name for choice in named[name].choices}
+        assert not choices or value in choices or value.lstrip("-").isdigit()
+
+
+def test_more_quality_is_a_smaller_quantiser_or_more_bits() -> None:
+    x264, amf = (next(c for c in CANDIDATES if c.name == name) for name in ("libx264", "h264_amf"))
+    crfs = [settings(x264, SIZE, 30, live=False, quality=q).options["crf"] for q in (0, 60, 100)]
+    rates = [settings(amf, (1280, 720), 30, live=False, quality=q).bit_rate or 0 for q in (0, 60, 100)]
+
+    assert crfs == ["36", "22", "12"]
+    assert rates == [552960, pytest.approx(2_807_000, rel=0.001), 8294400]
+
+
+def test_live_encoders_leave_cores_to_the_picture() -> None:
+    assert all(settings(c, SIZE, 30, live=True).threads <= 4 for c in CANDIDATES)
+    x264 = candidate("libx264").options
+    assert x264["preset"] in ("superfast", "veryfast")
+    assert int(x264["rc-lookahead"]) <= 10
+
+
+def test_the_colour_matrix_follows_the_size() -> None:
+    assert [matrix_of(s) for s in ((640, 480), (1280, 720), (720, 1280), (1920, 1080))] == [6, 1, 1, 1]
