@@ -15,9 +15,11 @@ import structlog
 
 from ..core.errors import BadInputError, ConfigError, FaceswapdError, MissingInputError, UsageError
 from ..core.events import FaceInfo
-from ..core.frame import Pixels
+from ..core.frame import Frame, Pixels
+from ..inference.engine import Models
 from ..trust import consent
 from .picture_size import picture_size
+from .track_faces import FaceTracker
 
 log = structlog.get_logger(__name__)
 
@@ -187,6 +189,15 @@ class Library:
             raise ConfigError(
                 f"the faces in {self._folder} cannot be changed", error.strerror or str(error)
             ) from None
+
+
+def face_finder(models: Models) -> Callable[[Pixels], bool]:
+    """What `Library` asks whether a photo shows a face; the models are loaded at the first question."""
+
+    def has_face(pixels: Pixels) -> bool:
+        return bool(FaceTracker(models).track(Frame(0, 0, pixels), every_frame=False).faces)
+
+    return has_face
 
 
 def decoded(content: bytes, what: str) -> Pixels:

@@ -15,9 +15,12 @@ from structlog.testing import capture_logs
 from faceswapd.core.errors import BadInputError, ConfigError, FaceswapdError, MissingInputError, UsageError
 from faceswapd.core.events import FaceInfo
 from faceswapd.core.frame import Pixels
-from faceswapd.processors.library import MASK, MAX_BYTES, Library
+from faceswapd.core.settings import InferenceSettings
+from faceswapd.inference.engines import Engines
+from faceswapd.processors.library import MASK, MAX_BYTES, Library, face_finder
 from faceswapd.processors.picture_size import picture_size
 
+ASSETS = Path(__file__).parent / "assets"
 TODAY = date(2026, 11, 23)
 
 
@@ -201,6 +204,16 @@ def test_a_photo_without_a_face_is_refused(photo: Path, tmp_path: Path) -> None:
 
     with pytest.raises(BadInputError, match=r"no face in .*Ada Lovelace.png"):
         library.add(photo, "ada", "self")
+
+
+def test_the_bundled_models_say_whether_there_is_a_face(tmp_path: Path) -> None:
+    engines = Engines(InferenceSettings(engine="onnxruntime"), cache=tmp_path / "engines.json")
+    library = Library(tmp_path / "data", has_face=face_finder(engines))
+
+    assert library.add(ASSETS / "astronaut.png", "eileen", "public-domain").name == "eileen"
+    with pytest.raises(BadInputError, match=r"no face in the picture for 'wall'"):
+        library.add_content(encoded(".png", sample(400, 300)), "wall", "synthetic")
+    engines.close()
 
 
 def test_what_cannot_be_read_is_missing(library: Library, tmp_path: Path) -> None:
