@@ -37,8 +37,8 @@ def presence(logit: Points) -> float:
     return float(1 / (1 + np.exp(-np.clip(logit.reshape(-1)[0], -60, 60))))
 
 
-def stand_in(keypoints: Points) -> Points:
-    """A neutral mesh (478 x 3) laid over a detector's six points (6 x 2), in their space.
+def stand_in(keypoints: Points, box: Points) -> Points:
+    """A neutral mesh (478 x 3) laid over a detector's six points (6 x 2) and over all of its box, in their space.
 
     For a face that has to be covered though the mesh model does not see it (half hidden, in profile).
     """
@@ -51,6 +51,10 @@ def stand_in(keypoints: Points) -> Points:
     scale = float(np.hypot(matrix[0, 0], matrix[1, 0]))
     out = np.empty((POINTS, 3), np.float32)
     out[:468, :2] = flat @ matrix[:, :2].T + matrix[:, 2]
+    # In profile the points lie close together: what they say of the size is too little.
+    low, high = out[:468, :2].min(axis=0), out[:468, :2].max(axis=0)
+    to_low, to_high = np.minimum(low, box[:2]), np.maximum(high, box[2:])
+    out[:468, :2] = to_low + (out[:468, :2] - low) * (to_high - to_low) / np.maximum(high - low, 1e-3)
     out[:468, 2] = (face.xyz[1, 2] - face.xyz[:, 2]) * scale
     for first, corners in ((468, _IRIS_RIGHT), (473, _IRIS_LEFT)):
         out[first : first + 5] = out[list(corners)].mean(axis=0)

@@ -126,7 +126,8 @@ class FaceTracker:
             if sight is not None and len(distinct([*out, sight], now_ns)) <= len(out):
                 sight = None  # its mesh slid onto a face that is known already
             if sight is None and every_face:
-                sight = Found(mesh.stand_in(detection.keypoints), 0.0, meshed=False, track=track)
+                cover = mesh.stand_in(detection.keypoints, detection.box)
+                sight = Found(cover, 0.0, meshed=False, track=track)
             if sight is not None:
                 out.append(sight)
                 lost = [t for t in lost if t is not track]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from faceswapd.faces import mesh
-from faceswapd.faces.align import Roi, eye_distance, roi_of_points
+from faceswapd.faces.align import Roi, box_of_points, eye_distance, roi_of_points
 from faceswapd.faces.canonical import canonical
 
 
@@ -54,7 +54,7 @@ def test_a_stand_in_lies_on_the_detectors_points(angle: float) -> None:
     level = np.array([[-30, -20], [30, -20], [0, 10], [0, 35], [-70, 0], [70, 0]], np.float32)
     keypoints = (level @ np.array([[c, s], [-s, c]]) + (200, 100)).astype(np.float32)
 
-    points = mesh.stand_in(keypoints)
+    points = mesh.stand_in(keypoints, np.array([190, 90, 210, 110], np.float32))
 
     assert points.shape == (478, 3)
     assert points.dtype == np.float32
@@ -66,3 +66,15 @@ def test_a_stand_in_lies_on_the_detectors_points(angle: float) -> None:
     assert points[1, 2] == 0  # the tip of the nose is in front of everything
     assert (points[:468, 2] >= points[1, 2]).mean() > 0.95
     assert len(canonical().xyz) == 468
+
+
+def test_a_stand_in_covers_the_detectors_box() -> None:
+    profile = np.array([[100, 100], [104, 101], [92, 115], [96, 130], [140, 105], [104, 104]], np.float32)
+    box = np.array([80, 80, 150, 150], np.float32)
+
+    x0, y0, x1, y1 = box_of_points(mesh.stand_in(profile, box))
+
+    assert x0 <= 80.01
+    assert y0 <= 80.01
+    assert x1 >= 149.99
+    assert y1 >= 149.99
