@@ -1,7 +1,128 @@
-"""The command line."""
+"""The command line: reads words, runs one command, turns errors into one line and an exit code."""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
+
+from ..core.errors import FaceswapdError, UsageError
+from .options import add_run_options
+
+Command = Callable[[argparse.Namespace], int]
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Runs the command line; returns the exit code."""
-    del argv
-    return 64
+class _Parser(argparse.ArgumentParser):
+    """argparse, with the house's errors in place of `exit(2)`."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(message, f"see `{self.prog} --help`")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command; returns its exit code (the table is in `core.errors`).
+
+    A user's mistake is one line on standard error; a mistake of ours keeps its traceback.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        if words[:1] == ["ctl"]:  # a client only: it starts quickly and never loads the pipeline
+            from .ctl import main as ctl
+
+            return ctl(words[1:])
+        args = _parser().parse_args(words)
+        command: Command = args.command
+        return command(args)
+    except FaceswapdError as error:
+        sys.stderr.write(f"faceswapd: {error}\n")
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # Whoever read our output has gone (`faceswapd devices | head -1`): nothing is wrong.
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123 - else the interpreter flushes into the pipe
+        return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    from .. import __version__
+
+    parser = _Parser(prog="faceswapd", description="A webcam in, a processed virtual camera out.")
+    parser.add_argument("--version", action="version", version=f"faceswapd {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    run = _add(commands, "run", "the daemon: camera in, virtual camera out, until told to stop", _run)
+    add_run_options(run)
+
+    demo = _add(commands, "demo", "ten seconds of the main job on a bundled portrait, saved as a film", _demo)
+    demo.add_argument("--for", dest="for_s", type=float, default=10.0, metavar="SECONDS")
+    demo.add_argument("--save", default="demo.mp4", metavar="FILE", help="the film (default: %(default)s)")
+    demo.add_argument("--json", action="store_true", help="print the numbers as one JSON object")
+
+    devices = _add(commands, "devices", "cameras and virtual cameras of this machine", _devices)
+    devices.add_argument("--json", action="store_true")
+
+    face = _add(commands, "face", "the faces that can be worn, each with its consent", _face)
+    actions = face.add_subparsers(title="actions", metavar="ACTION", required=True, dest="action")
+    add = actions.add_parser("add", help="add a photo")
+    add.add_argument("photo")
+    add.add_argument("--name", required=True)
+    add.add_argument("--consent", metavar="self|permission|public-domain|synthetic")
+    actions.add_parser("list", help="list them").add_argument("--json", action="store_true")
+    actions.add_parser("remove", help="remove one, its photo and its record").add_argument("name")
+
+    doctor = _add(commands, "doctor", "checks the installation, each finding with its remedy", _doctor)
+    doctor.add_argument("--json", action="store_true")
+
+    bench = _add(commands, "bench", "how fast this machine is, on bundled material", _bench)
+    bench.add_argument("--json", action="store_true")
+    bench.add_argument("--seconds", type=float, default=5.0, help="for each case (default: %(default)s)")
+    bench.add_argument("--only", metavar="CASE,...", help="only these cases")
+
+    commands.add_parser("ctl", help="remote control of a running daemon: `faceswapd ctl --help`")
+    return parser
+
+
+def _add(commands: Any, name: str, text: str, command: Command) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text)
+    parser.set_defaults(command=command)
+    return parser
+
+
+# Each command imports what it needs when it runs: `--help` and `ctl` do not wait for OpenCV.
+
+
+def _run(args: argparse.Namespace) -> int:
+    from .run import run
+
+    return run(args)
+
+
+def _demo(args: argparse.Namespace) -> int:
+    from .run import demo
+
+    return demo(args)
+
+
+def _devices(args: argparse.Namespace) -> int:
+    from .lists import devices
+
+    return devices(args)
+
+
+def _face(args: argparse.Namespace) -> int:
+    from .lists import face
+
+    return face(args)
+
+
+def _doctor(args: argparse.Namespace) -> int:
+    from .doctor import doctor
+
+    return doctor(args)
+
+
+def _bench(args: argparse.Namespace) -> int:
+    from .bench import bench
+
+    return bench(args)

@@ -96,6 +96,12 @@ class Engines:
         """Engines that `auto` would have tried and that did not start, a line each."""
         return tuple(str(m) for m in list(self._makers.values()) if isinstance(m, FaceswapdError))
 
+    @property
+    def settled(self) -> bool:
+        """No model that was loaded still waits for its timing: what serves now goes on serving."""
+        with self._lock:
+            return all(served.settled for served in self._served.values())
+
     def tune(self) -> None:
         """From now on, times the engines of each model that was run often enough; returns at once."""
         with self._lock:
@@ -198,6 +204,8 @@ class Engines:
             self._settle(served)
         except Exception:  # nobody awaits this thread; what serves goes on serving
             log.exception("engine.timing_failed", model=served.model)
+        finally:
+            served.settled = True
 
     def _settle(self, served: "_Served") -> None:
         """Times all candidates of one model and lets the fastest serve. Runs on the tuning thread."""
@@ -247,6 +255,8 @@ class _Served:
         self.candidates = candidates
         self.fingerprint = fingerprint
         self.runner = runner
+        self.settled = wanted == 0
+        """Its engine is chosen; False while it is still to be timed."""
         self._wanted = wanted
         self._ready = ready
         self._lock = threading.Lock()

@@ -8,7 +8,7 @@ import msgspec
 import structlog
 
 from ..core.errors import InferenceError, UsageError
-from ..core.events import ProcessorState, SetFace, SetProcessor
+from ..core.events import ProcessorState, Reorder, SetFace, SetProcessor
 from ..core.frame import Pixels
 from ..core.params import Params, changed
 from ..core.pixels import writable
@@ -118,7 +118,7 @@ class ChainBuilder:
             steps[place.name] = self._step(self._registry[place.name], place.enabled, place.params)
         return Chain(tuple(steps.values()))
 
-    def changed(self, chain: Chain, commands: Iterable[SetProcessor | SetFace]) -> Chain:
+    def changed(self, chain: Chain, commands: Iterable[SetProcessor | SetFace | Reorder]) -> Chain:
         """The chain after all of `commands`, in order; the old one stays as it is, also if one of them fails.
 
         A processor that is not in the chain yet comes to its natural place in it, off unless the command says on.
@@ -131,6 +131,8 @@ class ChainBuilder:
                     steps = self._set(steps, command)
                 case SetFace():
                     steps = self._wear(steps, command.name)
+                case Reorder():
+                    steps = _reordered(steps, command.names)
         return Chain(tuple(steps.values()), chain.rev + 1)
 
     def _set(self, steps: dict[str, Step], command: SetProcessor) -> dict[str, Step]:
@@ -184,6 +186,12 @@ class ChainBuilder:
             processor.hides_face,
             processor.every_face,
         )
+
+
+def _reordered(steps: dict[str, Step], names: tuple[str, ...]) -> dict[str, Step]:
+    if sorted(names) != sorted(steps):
+        raise UsageError(f"order {', '.join(names)}", f"name each of {', '.join(steps)} once")
+    return {name: steps[name] for name in names}
 
 
 def _wears(params: Params) -> bool:

@@ -5,7 +5,7 @@ import pytest
 from msgspec import Meta
 
 from faceswapd.core.errors import InferenceError, UsageError
-from faceswapd.core.events import SetFace, SetProcessor
+from faceswapd.core.events import Reorder, SetFace, SetProcessor
 from faceswapd.core.params import Params
 from faceswapd.core.settings import ProcessorSettings
 from faceswapd.faces.face import Face, Sighting
@@ -209,6 +209,15 @@ def test_a_newcomer_takes_its_natural_place() -> None:
 
     chain = by.changed(build(ProcessorSettings("wear"), by=by), (SetProcessor("paint", toggle=True),))
     assert order(chain) == [("wear", True), ("paint", True)]
+
+
+def test_the_order_can_be_said() -> None:
+    by = builder()
+    chain = build(ProcessorSettings("wear"), ProcessorSettings("paint"), by=by)
+
+    assert order(by.changed(chain, (Reorder(("paint", "wear")),))) == [("paint", True), ("wear", True)]
+    with pytest.raises(UsageError, match="name each of wear, paint once"):
+        by.changed(chain, (Reorder(("paint",)),))
 
 
 def test_one_wrong_command_changes_nothing() -> None:

@@ -57,7 +57,12 @@ def test_every_drop_has_a_cause() -> None:
 
 def test_threads_lose_no_count() -> None:
     meter = Meter()
-    threads = [threading.Thread(target=lambda: [meter.count("n") for _ in range(5000)]) for _ in range(4)]
+
+    def count() -> None:
+        for _ in range(5000):
+            meter.count("n")
+
+    threads = [threading.Thread(target=count) for _ in range(4)]
     for t in threads:
         t.start()
     for t in threads:

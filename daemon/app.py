@@ -1,0 +1,199 @@
+"""One run of the daemon: opens everything outward, runs the live loop, closes in reverse."""
+
+import asyncio
+import signal
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import structlog
+
+from ..capture.pump import Pump
+from ..capture.source import Source
+from ..control.server import ControlServer
+from ..core.clock import Clock, SystemClock
+from ..core.errors import DeviceLostError, FaceswapdError
+from ..core.events import State, Stats
+from ..core.frame import Frame
+from ..core.meter import Meter
+from ..core.settings import Settings
+from ..core.slot import Slot
+from ..inference.engines import Engines
+from ..inference.pool import Pool
+from ..processors.chain import ChainBuilder
+from ..processors.library import Library
+from ..processors.processor import Workshop
+from ..processors.registry import registry
+from ..processors.track_faces import FaceTracker
+from ..sinks.fanout import Fanout
+from ..sinks.sink import Sink
+from ..trust.disclosure import Disclosure
+from ..trust.failclosed import Gate, Policy
+from .lag import watch_lag
+from .live import Live
+from .outputs import kind
+from .state import StateBoard
+
+log = structlog.get_logger(__name__)
+
+DRAIN_S = 1.0
+"""How long frames under way may take to their end after a stop."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What is left of a run."""
+
+    state: State
+    stats: Stats
+    first_frame_s: float | None
+    """From the call of `run` to the first processed frame; None if there was none."""
+
+
+@dataclass(slots=True)
+class App:
+    """One run. `run` is called once, in the event loop."""
+
+    settings: Settings
+    source: Source
+    sinks: Sequence[Sink]
+    library: Library
+    version: str
+    runtime_dir: Path
+    cache_dir: Path
+    clock: Clock = field(default_factory=SystemClock)
+    meter: Meter = field(default_factory=Meter)
+    on_ready: Callable[[StateBoard], None] = lambda _: None
+    """Called once, when the first processed frame has been handed out."""
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set it to end the run in order."""
+
+    async def run(self) -> Ending:
+        """Runs until the source ends, `stop` is set, a signal comes or `for_s` is over.
+
+        Raises FaceswapdError for what the user can mend; everything that was opened is closed then.
+        """
+        try:
+            async with AsyncExitStack() as house:
+                return await self._run(house)
+        except BaseExceptionGroup as group:
+            raise _cause(group) from group
+
+    async def _run(self, house: AsyncExitStack) -> Ending:
+        started_ns = self.clock.now_ns()
+        loop = asyncio.get_running_loop()
+        settings = self.settings
+
+        # Outward: what shows something first, so that a camera application has a picture while models load.
+        boards: list[StateBoard] = []  # filled once it is made: sinks may fail before
+
+        def sink_problem(sink: Sink, text: str) -> None:
+            for board in boards:
+                board.problem(sink.name, text)
+
+        fanout = Fanout(
+            self.sinks, settings.size, settings.fps, self.clock, self.meter,
+            on_failure=lambda sink, error: sink_problem(sink, str(error)),
+            on_recovery=lambda sink: sink_problem(sink, ""),
+        )  # fmt: skip
+        await fanout.start()
+        house.push_async_callback(fanout.close)
+
+        engines = Engines(settings.inference, cache=self.cache_dir / "engines.json")
+        house.callback(engines.close)
+        pool = Pool("infer", engines.plan.workers)
+        house.callback(pool.close)
+        house.push_async_callback(pool.drain, DRAIN_S)  # no model is released under a run
+        known = registry(Workshop(engines, self.library))
+        builder = ChainBuilder(known)
+        chain = asyncio.create_task(asyncio.to_thread(builder.build, settings.processors))
+        tracker = await asyncio.to_thread(FaceTracker, engines, settings.hold_s)
+
+        slot: Slot[Frame] = Slot(loop, lambda _: self.meter.count("dropped", "stale"))
+        live = Live(
+            settings, slot, tracker, pool, fanout, self.meter, self.clock, await chain,
+            Gate(Policy(settings.on_no_face, round(settings.hold_s * 1e9))), Disclosure(settings.badge),
+        )  # fmt: skip
+        board = StateBoard(
+            settings, self.version, builder, known, self.library, live, fanout,
+            engines.serving, self.meter, self.clock,
+        )  # fmt: skip
+        live.on_showing = board.showing
+        boards.append(board)
+        board.set_outputs(tuple((sink.name, kind(sink)) for sink in self.sinks))
+
+        if settings.control.enabled:
+            server = ControlServer(board, settings.control, self.runtime_dir)
+            await server.start()
+            house.push_async_callback(server.close)
+            board.tell = server.publish
+
+        def lost(error: DeviceLostError) -> None:
+            loop.call_soon_threadsafe(board.source_lost, error)
+
+        def found() -> None:
+            loop.call_soon_threadsafe(board.source_found)
+
+        pump = Pump(
+            self.source, slot.offer, self.clock, self.meter, reopen=True,
+            on_end=lambda _: slot.end(), on_lost=lost, on_found=found,
+        )  # fmt: skip
+        await asyncio.to_thread(pump.start)
+        board.set_source(self.source.name)
+        self._catch_signals(loop)
+
+        async with asyncio.TaskGroup() as tasks:
+            helpers = [
+                tasks.create_task(watch_lag(self.meter, self.clock), name="lag"),
+                tasks.create_task(self._first(live, board, engines), name="first"),
+            ]
+            running = tasks.create_task(live.run(), name="live")
+            stopping = tasks.create_task(self.stop.wait(), name="stop")
+            try:
+                await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
+                board.set_phase("stopping")
+            finally:
+                stopping.cancel()
+                try:
+                    await asyncio.to_thread(pump.stop)  # raises what ended the source, if it was an error
+                finally:
+                    slot.end()
+                    await asyncio.wait({running}, timeout=DRAIN_S)
+                    for task in (running, *helpers):
+                        task.cancel()
+        first_s = None if live.first_ns is None else (live.first_ns - started_ns) / 1e9
+        return Ending(board.state(), board.stats(), first_s)
+
+    async def _first(self, live: Live, board: StateBoard, engines: Engines) -> None:
+        """What waits for the first processed frame: the clock of `for_s`, and the timing of the engines."""
+        await live.first.wait()
+        board.set_phase("live")
+        self.on_ready(board)
+        engines.tune()
+        if self.settings.for_s is not None:
+            await asyncio.sleep(self.settings.for_s)
+            self.stop.set()
+
+    def _catch_signals(self, loop: asyncio.AbstractEventLoop) -> None:
+        """SIGINT and SIGTERM end the run in order, where the system has them."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            try:
+                loop.add_signal_handler(number, self.stop.set)
+            except (NotImplementedError, RuntimeError, ValueError):  # Windows, or not in the main thread
+                log.debug("signal.unhandled", signal=number.name)
+
+
+def _cause(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The one error of a group that the user can mend, else the group itself: a bug keeps its traceback."""
+    leaves: list[BaseException] = []
+    stack: list[BaseException] = [group]
+    while stack:
+        error = stack.pop()
+        if isinstance(error, BaseExceptionGroup):
+            stack.extend(error.exceptions)
+        else:
+            leaves.append(error)
+    if all(isinstance(leaf, FaceswapdError) for leaf in leaves):
+        return leaves[0]
+    return group

@@ -1,0 +1,104 @@
+"""`doctor`: what is installed, what is missing and what to do about it."""
+
+import argparse
+import platform
+import sys
+from collections.abc import Callable, Iterator
+from typing import Literal
+
+import msgspec
+from rich.console import Console
+
+from .. import __version__
+from ..core.errors import FaceswapdError
+from .outputs import how_to_get_one
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """One thing that was looked at."""
+
+    name: str
+    level: Literal["ok", "warning", "error"]
+    text: str
+    remedy: str = ""
+
+
+Check = Callable[[], Iterator[Finding]]
+
+
+def doctor(args: argparse.Namespace) -> int:
+    """Prints all findings; 0 unless one is an error, then 78."""
+    found = list(examine())
+    if args.json:
+        sys.stdout.write(msgspec.json.encode(found).decode() + "\n")
+    else:
+        console = Console(soft_wrap=True)
+        signs = {"ok": "[green]ok[/]", "warning": "[yellow]warning[/]", "error": "[red]error[/]"}
+        for finding in found:
+            console.print(f"{signs[finding.level]:>18}  {finding.name}: {finding.text}", highlight=False)
+            if finding.remedy:
+                console.print(f"{'':>9}{finding.remedy}", highlight=False)
+    return 78 if any(f.level == "error" for f in found) else 0
+
+
+def examine() -> Iterator[Finding]:
+    """Every check in turn; one that fails in a way the user can mend becomes a finding of its own."""
+    yield Finding(
+        "faceswapd", "ok", f"{__version__}, Python {platform.python_version()}, {platform.platform()}"
+    )
+    for check in (_runtimes, _models, _cameras, _virtual_cameras):
+        try:
+            yield from check()
+        except FaceswapdError as error:
+            yield Finding(check.__name__.strip("_").replace("_", " "), "error", error.what, error.remedy)
+
+
+def _runtimes() -> Iterator[Finding]:
+    from ..inference.providers import check_installation, installed_runtimes
+
+    check_installation()
+    runtimes = installed_runtimes()
+    if not runtimes:
+        yield Finding("ONNX Runtime", "warning", "not installed", "pip install 'faceswapd[cpu]' or [cuda]")
+        return
+    import onnxruntime
+
+    names = ", ".join(p.removesuffix("ExecutionProvider") for p in onnxruntime.get_available_providers())
+    version = ", ".join(f"{name} {number}" for name, number in runtimes.items())
+    yield Finding("ONNX Runtime", "ok", f"{version}; execution providers: {names}")
+
+
+def _models() -> Iterator[Finding]:
+    from ..core.settings import InferenceSettings
+    from ..inference.contracts import CONTRACTS
+    from ..inference.engines import Engines
+    from . import places
+
+    engines = Engines(InferenceSettings(), cache=places.cache_dir() / "engines.json")
+    try:
+        for name in CONTRACTS:
+            engines.load(name)
+        for name, engine in sorted(engines.serving().items()):
+            yield Finding(f"model {name}", "ok", engine)
+    finally:
+        engines.close()
+
+
+def _cameras() -> Iterator[Finding]:
+    from ..capture.devices import cameras
+
+    found = cameras()
+    if not found:
+        yield Finding("cameras", "warning", "none", "plug one in, or use --source with a film or a URL")
+    for camera in found:
+        yield Finding("camera", "ok", f"{camera.name} ({camera.path})")
+
+
+def _virtual_cameras() -> Iterator[Finding]:
+    from ..capture.devices import virtual_cameras
+
+    found = virtual_cameras()
+    if not found:
+        yield Finding("virtual cameras", "warning", "none", how_to_get_one())
+    for camera in found:
+        yield Finding("virtual camera", "ok", f"{camera.name} ({camera.path})")

@@ -1,0 +1,61 @@
+"""`devices` and `face`: what is there."""
+
+import argparse
+import sys
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from ..core.errors import UsageError
+from . import places
+from .outputs import how_to_get_one
+
+
+def devices(args: argparse.Namespace) -> int:
+    """Cameras and virtual cameras with their names, paths and formats."""
+    from ..capture.devices import cameras, virtual_cameras
+
+    found = {"cameras": cameras(), "virtual_cameras": virtual_cameras()}
+    if args.json:
+        sys.stdout.write(msgspec.json.encode(found).decode() + "\n")
+        return 0
+    console = Console(soft_wrap=True)
+    for title, listed in found.items():
+        table = Table(title=title.replace("_", " "), title_justify="left")
+        for column in ("name", "path", "formats"):
+            table.add_column(column)
+        for device in listed:
+            table.add_row(device.name, device.path, "\n".join(str(f) for f in device.formats))
+        console.print(table if listed else f"{title.replace('_', ' ')}: none", highlight=False)
+    if not found["virtual_cameras"]:
+        console.print(how_to_get_one(), style="yellow", highlight=False)
+    return 0
+
+
+def face(args: argparse.Namespace) -> int:
+    """Adds, lists and removes the faces that can be worn."""
+    from ..processors.library import Library
+
+    library = Library(places.data_dir())
+    console = Console(soft_wrap=True)
+    match args.action:
+        case "add":
+            added = library.add(args.photo, args.name, args.consent)
+            console.print(f"added {added.name} (consent: {added.consent})", highlight=False)
+        case "remove":
+            library.remove(args.name)
+            console.print(f"removed {args.name}, its photo and its record", highlight=False)
+        case "list":
+            if args.json:
+                sys.stdout.write(msgspec.json.encode(library.list()).decode() + "\n")
+                return 0
+            table = Table()
+            for column in ("name", "consent", "added"):
+                table.add_column(column)
+            for info in library.list():
+                table.add_row(info.name, info.consent, "bundled" if info.bundled else info.added)
+            console.print(table)
+        case unknown:
+            raise UsageError(f"unknown action {unknown}", "one of add, list, remove")
+    return 0

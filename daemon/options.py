@@ -1,0 +1,69 @@
+"""The options of a run, and what they mean as settings."""
+
+import argparse
+from pathlib import Path
+from typing import Any, get_args
+
+from ..core.errors import UsageError
+from ..core.settings import EngineName, OnNoFace, Settings
+from . import config
+
+
+def add_run_options(parser: argparse.ArgumentParser) -> None:
+    """Every option is None unless given, so that configuration and environment show through."""
+    add = parser.add_argument
+    add("--config", type=Path, metavar="FILE", help=f"configuration (default: {config.default_path()})")
+    add("--source", help="camera name or path, film, URL, pattern:, portrait: (default: the first camera)")
+    add("--output", action="append", metavar="WHERE",
+        help="virtual camera name or path, film, memory:, none; may be repeated")  # fmt: skip
+    add("--size", metavar="WxH", help="of the output (default: 1280x720)")
+    add("--fps", type=float, help="of the output (default: 30)")
+    add("--fit", choices=("letterbox", "crop"), help="how a picture of another shape gets in")
+    add("--processors", metavar="A,B", help="the chain, in order; none passes through (default: anonymize)")
+    add("--set", action="append", dest="params", metavar="PROCESSOR.PARAM=VALUE", default=[])
+    add("--face", metavar="PHOTO|NAME", help="the face that is worn")
+    add("--consent", metavar="BASIS", help="for a photo: self, permission, public-domain or synthetic")
+    add(
+        "--on-no-face", choices=get_args(OnNoFace), help="what is shown without a face (default: placeholder)"
+    )
+    add("--no-badge", action="store_true", help="leave the mark out that swapped frames carry")
+    add("--loop", action="store_true", help="play a film again and again")
+    add("--for", dest="for_s", type=float, metavar="SECONDS", help="end after so long")
+    add("--engine", choices=get_args(EngineName))
+    add(
+        "--execution-provider",
+        dest="provider",
+        metavar="NAME",
+        help="cpu, cuda, directml, ... (default: auto)",
+    )
+    add("--execution-threads", dest="threads", type=int, metavar="N", help="workers of the pool")
+    add("--port", type=int, help="of the control channel (default: 7865)")
+    add("--no-control", action="store_true", help="run without a control channel")
+    add("--overwrite", action="store_true", help="replace an existing film")
+    add("--json", action="store_true", help="print the numbers of the run as one JSON object at its end")
+    add("--verbose", "-v", action="store_true", help="log more")
+
+
+def run_settings(args: argparse.Namespace) -> Settings:
+    """The settings that configuration, environment and command line together say. Raises as `config.load`."""
+    options: dict[str, Any] = {
+        "source": args.source, "outputs": args.output, "size": args.size, "fps": args.fps, "fit": args.fit,
+        "processors": args.processors, "on_no_face": args.on_no_face, "for_s": args.for_s,
+        "badge": False if args.no_badge else None, "loop": True if args.loop else None,
+        "inference": _given(engine=args.engine, provider=args.provider, threads=args.threads),
+        "control": _given(port=args.port, enabled=False if args.no_control else None),
+    }  # fmt: skip
+    settings = config.load(options, args.config)
+    return config.with_params(settings, [_assignment(text) for text in args.params])
+
+
+def _given(**values: Any) -> dict[str, Any] | None:
+    return {k: v for k, v in values.items() if v is not None} or None
+
+
+def _assignment(text: str) -> tuple[str, str, str]:
+    place, equals, value = text.partition("=")
+    processor, dot, param = place.partition(".")
+    if not (equals and dot and processor and param):
+        raise UsageError(f"--set {text}", "write it as anonymize.mode=pixelate")
+    return processor, param, value

@@ -1,0 +1,61 @@
+"""What the words after `--output` mean."""
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from ..capture.devices import find_virtual_camera, first_virtual_camera
+from ..core.errors import NoDeviceError, UsageError
+from ..core.settings import Size
+from ..sinks.memory import MemorySink
+from ..sinks.sink import Sink
+from ..sinks.v4l2 import V4l2Sink
+from ..sinks.video import CONTAINERS, VideoSink
+from ..sinks.virtualcam import VirtualcamSink
+
+HOW = {
+    "linux": "load one: sudo modprobe v4l2loopback exclusive_caps=1 card_label=faceswapd",
+    "win32": "install OBS Studio, which brings one",
+    "darwin": "install OBS Studio 30 or newer and start its virtual camera once",
+}
+"""How a user gets a virtual camera."""
+
+
+def make_outputs(words: Iterable[str], size: Size, fps: float, *, overwrite: bool = False) -> list[Sink]:
+    """The sinks of a run, the first one being its main one; none of them is open yet.
+
+    `none` and `memory:` keep no frame, they count them. Raises NoDeviceError for a virtual camera that is
+    not there, UsageError for a word that means nothing.
+    """
+    return [_output(word, size, fps, overwrite) for word in words] or [MemorySink("none", keep=0)]
+
+
+def how_to_get_one() -> str:
+    """The remedy for a missing virtual camera on this system."""
+    return HOW.get(sys.platform, "this system has none that is known")
+
+
+def kind(sink: Sink) -> str:
+    """What a sink is, in the words of the state document."""
+    if isinstance(sink, VideoSink):
+        return "film"
+    return "memory" if isinstance(sink, MemorySink) else "virtual-camera"
+
+
+def _output(word: str, size: Size, fps: float, overwrite: bool) -> Sink:
+    if word in ("none", "memory:"):
+        return MemorySink(word, keep=0)
+    if Path(word).suffix.lower() in CONTAINERS:
+        return VideoSink(Path(word), size, fps, overwrite=overwrite)
+    if not sys.platform.startswith("linux"):
+        return VirtualcamSink("" if word == "auto" else word, size, fps)
+    device = first_virtual_camera() if word == "auto" else find_virtual_camera(word)
+    if device is not None:
+        return V4l2Sink(device.path, size, fps)
+    if word == "auto":
+        raise NoDeviceError("no virtual camera on this machine", f"{how_to_get_one()}, or say --output none")
+    if word.startswith("/dev/"):
+        return V4l2Sink(word, size, fps)  # its own refusal says what is wrong with the path
+    if Path(word).suffix:
+        raise UsageError(f"output {word}", f"a film ends with one of {', '.join(CONTAINERS)}")
+    raise NoDeviceError(f"no virtual camera is called {word!r}", "`faceswapd devices` lists them")

@@ -1,0 +1,136 @@
+"""`run` and `demo`: from settings to one run of the app and its report."""
+
+import argparse
+import asyncio
+import logging
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import structlog
+from rich.console import Console
+
+from .. import __version__
+from ..capture.devices import first_virtual_camera
+from ..capture.sources import make_source
+from ..core.errors import UsageError
+from ..core.settings import ControlSettings, ProcessorSettings, Settings
+from ..inference.providers import check_installation
+from ..processors.library import Library
+from . import places
+from .app import App, Ending
+from .logs import configure
+from .options import run_settings
+from .outputs import how_to_get_one, make_outputs
+from .report import Report, report, show, to_json
+from .state import StateBoard
+
+log = structlog.get_logger(__name__)
+
+
+def run(args: argparse.Namespace) -> int:
+    """The daemon. Without a virtual camera it ends with 69 unless another output is named."""
+    configure(logging.DEBUG if args.verbose else logging.INFO)
+    settings = run_settings(args)
+    library = Library(places.data_dir())
+    settings = _wearing(settings, library, args.face, args.consent)
+    films = [word for word in settings.outputs if Path(word).suffix]
+    app = _app(settings, library, overwrite=args.overwrite)
+    app.on_ready = _say_ready
+    ending = serve(app)
+    result = report(ending.state, ending.stats, films[0] if films else None, ending.first_frame_s)
+    _tell(result, as_json=args.json, quiet=settings.for_s is None)
+    return 0
+
+
+def demo(args: argparse.Namespace) -> int:
+    """The main job on bundled material: a moving portrait wears the painted mask."""
+    configure(logging.WARNING)  # the table at the end says it all
+    if args.for_s <= 0:
+        raise UsageError(f"--for {args.for_s:g}", "give seconds above 0")
+    camera = first_virtual_camera()
+    console = Console(stderr=args.json, soft_wrap=True)
+    if camera is None:
+        console.print(f"no virtual camera: {how_to_get_one()}", style="yellow", highlight=False)
+    settings = Settings(
+        source="portrait:",
+        outputs=(*((camera.path,) if camera else ()), args.save),
+        processors=(ProcessorSettings("mesh_swap"),),
+        for_s=args.for_s,
+        control=ControlSettings(enabled=False),
+    )
+    ending = serve(_app(settings, Library(places.data_dir()), overwrite=True))
+    _tell(report(ending.state, ending.stats, args.save, ending.first_frame_s), as_json=args.json)
+    return 0
+
+
+def serve(app: App) -> Ending:
+    """One run of the app on the fastest event loop of this system."""
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        return runner.run(app.run())
+
+
+def _app(settings: Settings, library: Library, *, overwrite: bool) -> App:
+    check_installation()
+    return App(
+        settings=settings,
+        sinks=make_outputs(settings.outputs, settings.size, settings.fps, overwrite=overwrite),
+        source=make_source(settings.source, settings.size, settings.fps, settings.loop),
+        library=library,
+        version=__version__,
+        runtime_dir=places.runtime_dir(),
+        cache_dir=places.cache_dir(),
+    )
+
+
+def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """The fastest event loop that is installed; None for the standard library's own."""
+    try:
+        if sys.platform == "win32":
+            import winloop as fast
+        else:
+            import uvloop as fast
+    except ImportError:  # asyncio's own loop does the same, slower
+        return None
+    factory: Callable[[], asyncio.AbstractEventLoop] = fast.new_event_loop
+    return factory
+
+
+def _wearing(settings: Settings, library: Library, face: str | None, consent: str | None) -> Settings:
+    """`--face`: a photo with its consent for this run, or a name of the library; it turns the swap on."""
+    if face is None:
+        if consent is not None:
+            raise UsageError("--consent without --face", "name the photo it is for")
+        return settings
+    name = face
+    if Path(face).suffix or Path(face).exists():
+        name = library.with_photo(Path(face), consent)
+    elif consent is not None:
+        raise UsageError(
+            f"--consent with the stored face {face}", "its consent was recorded when it was added"
+        )
+    chain: list[ProcessorSettings] = []
+    for place in settings.processors:
+        takes = place.name == "mesh_swap"
+        chain.append(
+            msgspec.structs.replace(place, params={**place.params, "face": name}) if takes else place
+        )
+    if not any(p.name == "mesh_swap" for p in chain):
+        # The face that was asked for is worn; the default chain, which would hide it again, is not.
+        chain = [p for p in chain if p.name != "anonymize"]
+        chain.insert(0, ProcessorSettings("mesh_swap", params={"face": name}))
+    return msgspec.structs.replace(settings, processors=tuple(chain))
+
+
+def _say_ready(board: StateBoard) -> None:
+    state = board.state()
+    names = [p.name for p in state.processors if p.enabled]
+    log.info("live", source=state.source, outputs=list(state.outputs), processors=names or "none")
+
+
+def _tell(result: Report, *, as_json: bool, quiet: bool = False) -> None:
+    if as_json:
+        sys.stdout.write(to_json(result) + "\n")
+    elif not quiet:
+        show(result, Console(soft_wrap=True))

@@ -1,0 +1,227 @@
+"""The one writer of the daemon's state, and what the control channel may do to it."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Protocol
+
+import msgspec
+import structlog
+
+from ..core.abilities import OutputInfo
+from ..core.clock import Clock
+from ..core.errors import FaceswapdError, UsageError
+from ..core.events import (
+    ApplyPreset,
+    Command,
+    Event,
+    FaceInfo,
+    Phase,
+    ProcessorInfo,
+    Reorder,
+    SetFace,
+    SetFreeze,
+    SetPrivacy,
+    SetProcessor,
+    State,
+    StateChanged,
+    Stats,
+)
+from ..core.frame import Frame, Pixels
+from ..core.meter import Meter, Quantiles
+from ..core.settings import Settings
+from ..processors.chain import Chain, ChainBuilder
+from ..processors.library import Library
+from ..processors.registry import Registry
+from ..sinks.placeholder import Reason, placeholder
+from ..trust.failclosed import Showing
+
+log = structlog.get_logger(__name__)
+
+
+class Loop(Protocol):
+    """The part of `live.Live` that commands act on."""
+
+    chain: Chain
+    last: Pixels | None
+    shown: Frame | None
+
+
+class Override(Protocol):
+    """The part of `sinks.fanout.Fanout` that stands above the loop."""
+
+    def override(self, pixels: Pixels | None) -> None:
+        """Shows one picture at once, before any queue; None ends it."""
+
+
+class StateBoard:
+    """Implements `core.events.Commands`. All methods run in the event loop."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        version: str,
+        builder: ChainBuilder,
+        registry: Registry,
+        library: Library,
+        live: Loop,
+        override: Override,
+        engines: Callable[[], dict[str, str]],
+        meter: Meter,
+        clock: Clock,
+    ) -> None:
+        self.tell: Callable[[Event], None] = lambda _: None
+        """Given every event, in the event loop."""
+        self._settings = settings
+        self._builder = builder
+        self._registry = registry
+        self._library = library
+        self._live = live
+        self._override = override
+        self._engines = engines
+        self._meter = meter
+        self._clock = clock
+        self._started_ns = clock.now_ns()
+        self._changing = asyncio.Lock()
+        self._problems: dict[str, str] = {}
+        self._frozen: Pixels | None = None
+        self._covered: Pixels | None = None
+        self._outputs: tuple[tuple[str, str], ...] = ()
+        self._state = State(
+            rev=0,
+            phase="starting",
+            source=settings.source,
+            outputs=settings.outputs,
+            size=settings.size,
+            fps=settings.fps,
+            processors=live.chain.states,
+            face=live.chain.face,
+            on_no_face=settings.on_no_face,
+            showing=Showing.PLACEHOLDER.value,
+            engine={},
+            version=version,
+        )
+
+    def state(self) -> State:
+        """The state now; which engine serves a model is looked up at every call."""
+        return msgspec.structs.replace(self._state, engine=self._engines())
+
+    def stats(self) -> Stats:
+        """The numbers now."""
+        stages = self._meter.quantiles()
+        faces = self._meter.counted("face_frames")
+        return Stats(
+            frames=self._meter.frames,
+            fps=round(self._meter.fps, 2),
+            latency_ms=stages.pop("latency", Quantiles()),
+            loop_lag_ms=stages.pop("loop_lag", Quantiles()),
+            stages_ms=stages,
+            dropped=self._meter.counted("dropped"),
+            face_share=round(faces.get("processed", 0) / faces["seen"], 4) if faces.get("seen") else 1.0,
+            uptime_s=round((self._clock.now_ns() - self._started_ns) / 1e9, 1),
+        )
+
+    def processors(self) -> tuple[ProcessorInfo, ...]:
+        """All processors that exist."""
+        return self._registry.infos()
+
+    def faces(self) -> tuple[FaceInfo, ...]:
+        """All faces that can be worn."""
+        return self._library.list()
+
+    def shown(self) -> Frame | None:
+        """The last picture that the sinks were given, whatever stands above the loop included."""
+        if self._covered is not None:
+            return Frame(-1, self._clock.now_ns(), self._covered)
+        return self._live.shown
+
+    def outputs(self) -> tuple[OutputInfo, ...]:
+        """The outputs of this run, with what is wrong with each."""
+        return tuple(
+            OutputInfo(name, kind, self._settings.fps, self._problems.get(name, ""))
+            for name, kind in self._outputs
+        )
+
+    async def execute(self, commands: tuple[Command, ...]) -> State:
+        """Applies all of them at one frame boundary, or none.
+
+        What takes long (reading a photo, loading a model) happens in a thread while the old chain runs on.
+        """
+        async with self._changing:
+            if any(isinstance(command, ApplyPreset) for command in commands):
+                raise UsageError("presets are not kept yet", "set the processors one by one")
+            changes = tuple(c for c in commands if isinstance(c, SetProcessor | SetFace | Reorder))
+            chain = self._live.chain
+            if changes:
+                chain = await asyncio.to_thread(self._builder.changed, chain, changes)
+            privacy, frozen = self._state.privacy, self._state.frozen
+            for command in commands:
+                match command:
+                    case SetPrivacy(on=on):
+                        privacy = on
+                    case SetFreeze(on=on):
+                        frozen = on
+            self._live.chain = chain
+            self._cover(privacy, frozen)
+            self._write(processors=chain.states, face=chain.face, privacy=privacy, frozen=frozen)
+            return self.state()
+
+    def set_phase(self, phase: Phase) -> None:
+        """Where the daemon is in its life."""
+        if phase != self._state.phase:
+            self._write(phase=phase)
+
+    def set_source(self, name: str) -> None:
+        """What the frames come from, once that is known."""
+        self._write(source=name)
+
+    def set_outputs(self, outputs: tuple[tuple[str, str], ...]) -> None:
+        """Where frames go, once that is known: (name, kind) of each."""
+        self._outputs = outputs
+        self._write(outputs=tuple(name for name, _ in outputs))
+
+    def showing(self, showing: Showing, error: FaceswapdError | None) -> None:
+        """What the live loop shows, told when it changes."""
+        self._say("frame", str(error) if error else "", showing=showing.value)
+
+    def source_lost(self, error: FaceswapdError) -> None:
+        """The camera is gone: the output goes on with the placeholder."""
+        self._say("source", str(error), phase="degraded")
+        self._cover(self._state.privacy, self._state.frozen)
+
+    def source_found(self) -> None:
+        """The camera is back."""
+        self._say("source", "", phase="live")
+        self._cover(self._state.privacy, self._state.frozen)
+
+    def problem(self, topic: str, text: str) -> None:
+        """Says what is wrong with a part (a sink, a model); an empty text says that all is well again."""
+        self._say(topic, text)
+
+    def _say(self, topic: str, text: str, **changes: str) -> None:
+        if text:
+            self._problems[topic] = text
+        else:
+            self._problems.pop(topic, None)
+        self._write(problems=tuple(self._problems.values()), **changes)
+
+    def _cover(self, privacy: bool, frozen: bool) -> None:
+        """What stands above the loop: privacy first, then the loss of the source, then freezing."""
+        size = self._settings.size
+        if frozen and not self._state.frozen:
+            last = self._live.last
+            self._frozen = placeholder(size, Reason.PAUSED) if last is None else last
+        if privacy:
+            self._covered = placeholder(size, Reason.PAUSED)
+        elif "source" in self._problems:
+            self._covered = placeholder(size, Reason.LOST)
+        else:
+            self._covered = self._frozen if frozen else None
+        self._override.override(self._covered)
+
+    def _write(self, **changes: object) -> None:
+        """The only place where the state changes."""
+        state = msgspec.structs.replace(self._state, **changes)
+        if state == self._state:
+            return
+        self._state = msgspec.structs.replace(state, rev=self._state.rev + 1)
+        self.tell(StateChanged(self.state()))

@@ -1,0 +1,78 @@
+from pathlib import Path
+
+import pytest
+
+from faceswapd.core.errors import ConfigError, UsageError
+from faceswapd.daemon.config import load, parse_size
+
+
+def write(path: Path, text: str) -> Path:
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_defaults(tmp_path: Path) -> None:
+    settings = load({}, write(tmp_path / "c.toml", ""), {})
+
+    assert (settings.size, settings.fps, settings.processors[0].name) == ((1280, 720), 30.0, "anonymize")
+
+
+def test_command_line_wins_over_environment_over_file(tmp_path: Path) -> None:
+    file = write(tmp_path / "c.toml", 'source = "file"\noutput = "file"\nfps = 10\n')
+    settings = load({"source": "cli"}, file, {"FACESWAPD_SOURCE": "env", "FACESWAPD_FPS": "20"})
+
+    assert (settings.source, settings.fps, settings.outputs) == ("cli", 20.0, ("file",))
+
+
+def test_nested_environment_keeps_the_rest_of_the_section(tmp_path: Path) -> None:
+    file = write(tmp_path / "c.toml", "[inference]\nthreads = 3\n")
+    settings = load({}, file, {"FACESWAPD_INFERENCE__ENGINE": "openvino"})
+
+    assert (settings.inference.engine, settings.inference.threads) == ("openvino", 3)
+
+
+def test_processors_as_names_with_parameters_beside_them(tmp_path: Path) -> None:
+    file = write(tmp_path / "c.toml", 'processors = ["anonymize", "view"]\n[processor.view]\nmirror = true\n')
+    settings = load({}, file, {})
+
+    assert [(p.name, p.params) for p in settings.processors] == [
+        ("anonymize", {}),
+        ("view", {"mirror": True}),
+    ]
+
+
+def test_none_is_the_explicit_passthrough(tmp_path: Path) -> None:
+    assert load({"processors": "none"}, write(tmp_path / "c.toml", ""), {}).processors == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("fps = 'fast'", "fps"),
+        ("sauce = 1", "sauce"),
+        ("size = '12by7'", "12by7"),
+        ("fps = \nsize = 1", "line 1"),
+        ("[inference]\nengine = 'coffee'", "inference.engine"),
+    ],
+)
+def test_a_wrong_file_names_the_field_and_itself(tmp_path: Path, text: str, names: str) -> None:
+    with pytest.raises(ConfigError, match=r"c\.toml") as error:
+        load({}, write(tmp_path / "c.toml", text), {})
+
+    assert names in str(error.value)
+
+
+def test_a_wrong_option_is_a_usage_error(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="fps 0"):
+        load({"fps": 0}, write(tmp_path / "c.toml", ""), {})
+
+
+def test_a_missing_file_that_was_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="No such file"):
+        load({}, tmp_path / "nowhere.toml", {})
+
+
+@pytest.mark.parametrize("text", ["1280", "0x0", "641x480", "axb", "1280x720x3", "-2x4"])
+def test_sizes_that_are_none(text: str) -> None:
+    with pytest.raises(ValueError, match="size"):
+        parse_size(text)
