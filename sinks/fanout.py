@@ -132,24 +132,25 @@ class Fanout:
             self._drop(feed)
             raise
 
-    async def remove(self, sink: Sink, deadline_s: float = 5.0) -> None:
+    async def remove(self, sink: Sink, deadline_s: float = 3.0, finish_s: float = 30.0) -> None:
         """Writes what waits for a sink and closes it; raises what its `close` raises.
 
-        Nothing happens if the sink is not there (any more).
+        Nothing happens if the sink is not there (any more). The limits are those of `close`.
         """
         feeds = [feed for feed in self._feeds if feed.sink is sink]
         self._feeds = [feed for feed in self._feeds if feed.sink is not sink]
         self._elect()
-        await self._end(feeds, deadline_s)
+        await self._end(feeds, deadline_s, finish_s)
 
-    async def close(self, deadline_s: float = 5.0) -> None:
+    async def close(self, deadline_s: float = 3.0, finish_s: float = 30.0) -> None:
         """Writes what waits, closes all sinks side by side, and raises the first error that this met.
 
-        A sink that is not done by the deadline is left to its thread, and named in the log.
+        A device that is not done after `deadline_s`, or a file after `finish_s`, is left to its thread, and
+        named in the log.
         """
         feeds = [*self._feeds, *self._failing]
         self._feeds, self._failing = [], []
-        await self._end(feeds, deadline_s)
+        await self._end(feeds, deadline_s, finish_s)
 
     def _feed(self, sink: Sink) -> Feed:
         blank = Frame(-1, self._clock.now_ns(), placeholder(self._size, Reason.STARTING))
@@ -196,16 +197,17 @@ class Fanout:
         if frame.size != self._size:
             raise ValueError(f"a frame of {frame.size} for outputs of {self._size}")
 
-    async def _end(self, feeds: Sequence[Feed], deadline_s: float) -> None:
-        if not feeds:
-            return
+    async def _end(self, feeds: Sequence[Feed], deadline_s: float, finish_s: float) -> None:
         for feed in feeds:
             feed.stop()
-        ends = {asyncio.ensure_future(asyncio.wrap_future(feed.closed)): feed for feed in feeds}
-        _, late = await asyncio.wait(ends, timeout=deadline_s)
-        for end in late:
-            end.cancel()
-            log.warning("sink.stuck", sink=ends[end].sink.name, after_s=deadline_s)
-        for end in ends:
-            if end not in late and (error := end.exception()):
+
+        async def ended(feed: Feed) -> None:
+            limit_s = deadline_s if feed.sink.when_full is WhenFull.NEWEST else finish_s
+            try:
+                await asyncio.wait_for(asyncio.wrap_future(feed.closed), limit_s)
+            except TimeoutError:
+                log.warning("sink.stuck", sink=feed.sink.name, after_s=limit_s)
+
+        for error in await asyncio.gather(*map(ended, feeds), return_exceptions=True):
+            if error is not None:
                 raise error
