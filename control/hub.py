@@ -47,7 +47,8 @@ class Hub:
         self._rev = -1
         self._stats_wanted = asyncio.Event()
         self._previews_wanted = asyncio.Event()
-        self.encoded = 0
+        self._encoded: dict[PreviewOptions, tuple[Frame, bytes]] = {}
+        self.encodings = 0
         """JPEGs made so far."""
 
     def publish(self, event: Event) -> None:
@@ -147,15 +148,34 @@ class Hub:
                 timed.next(now_s)
                 if frame is not None and frame is not timed.last:
                     timed.last = frame
-                    groups.setdefault(msgspec.structs.replace(options, fps=1.0), []).append(outbox)
+                    groups.setdefault(_rateless(options), []).append(outbox)
             for options, outboxes in groups.items():
                 assert frame is not None
-                self.encoded += 1
-                bound = (options.width, options.height)
-                data = await loop.run_in_executor(self._pool, jpeg.packed, frame, bound, options.quality)
+                data = await self._encoded_once(frame, options)
                 for outbox in outboxes:
                     if outbox in self._previews:
                         outbox.frame(data)
+            if not self._previews:
+                self._encoded.clear()
+
+    async def _encoded_once(self, frame: Frame, options: PreviewOptions) -> bytes:
+        """A newcomer gets its first frame at once: the one that others of its size were just sent."""
+        before = self._encoded.get(options)
+        if before is not None and before[0] is frame:
+            return before[1]
+        bound = (options.width, options.height)
+        data = await asyncio.get_running_loop().run_in_executor(
+            self._pool, jpeg.packed, frame, bound, options.quality
+        )
+        self.encodings += 1
+        sizes = {_rateless(o) for _, o in self._previews.values()}
+        self._encoded = {o: e for o, e in self._encoded.items() if o in sizes} | {options: (frame, data)}
+        return data
+
+
+def _rateless(options: PreviewOptions) -> PreviewOptions:
+    """What two clients share whose previews differ in rate alone."""
+    return msgspec.structs.replace(options, fps=1.0)
 
 
 async def _until(sooner: asyncio.Event, due_s: float | None) -> None:

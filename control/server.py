@@ -17,7 +17,7 @@ from websockets.http11 import Request, Response
 from ..core.errors import BusyError, ConfigError
 from ..core.events import Commands, Event
 from ..core.settings import ControlSettings
-from . import gate, protocol, token
+from . import admission, protocol, token
 from .hub import Hub
 from .limits import Backoff, Bucket
 from .methods import Authenticate
@@ -63,7 +63,7 @@ class ControlServer:
 
     async def start(self) -> None:
         """Begins to listen. Raises BusyError for a port that is taken, ConfigError for one that is refused."""
-        context = gate.tls(self._settings)
+        context = admission.tls(self._settings)
         token.ensure(token.prepared(self._dir))
         options: dict[str, Any] = {
             "compression": None,
@@ -84,7 +84,7 @@ class ControlServer:
             raise ConfigError(f"control.host {host}, port {port}: {error}", "listen on 127.0.0.1") from None
         self._stack.push_async_callback(_stopped, server)
         self.port = next(iter(server.sockets)).getsockname()[1]
-        self._names = gate.names(host, self.port, self._settings.hosts)
+        self._names = admission.names(host, self.port, self._settings.hosts)
         if os.name == "posix":
             await self._start_unix(options)
         self._work = asyncio.create_task(self._background(), name="control")
@@ -140,7 +140,7 @@ class ControlServer:
         self, connection: ServerConnection, request: Request, names: frozenset[str]
     ) -> Response | None:
         origin, host = request.headers.get("Origin"), request.headers.get("Host")
-        if not gate.welcome(origin, host, names):
+        if not admission.welcome(origin, host, names):
             log.warning("control.refused", origin=origin, host=host)
             return connection.respond(http.HTTPStatus.FORBIDDEN, "this origin or host is not served\n")
         if request.path == "/healthz":
@@ -153,7 +153,7 @@ class ControlServer:
         await self._serve(connection, Session(self._version, self._service.features(), self._verify))
 
     async def _unix_client(self, connection: ServerConnection) -> None:
-        uid = gate.peer_uid(connection.transport.get_extra_info("socket"))
+        uid = admission.peer_uid(connection.transport.get_extra_info("socket"))
         if uid != os.geteuid():
             await connection.close(4101, protocol.CLOSE_CODES[4101])
         else:
@@ -212,7 +212,9 @@ class ControlServer:
                     received = session.receive(data.encode())
                     if session.refused:
                         await asyncio.sleep(self._backoff.failed(loop.time()))
+                        await self._answer(received, outbox)
                         outbox.end(4100)
+                        continue
                     if session.ready:
                         deadline.reschedule(None)
                     weight = max(1, len(received.items))

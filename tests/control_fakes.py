@@ -1,19 +1,24 @@
 """A daemon without pixels: what the control channel is tested against."""
 
 import asyncio
-from collections.abc import Callable
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
 import msgspec
 import numpy as np
+import pytest
 from msgspec import Meta, structs
 
+from faceswapd.control.server import ControlServer
 from faceswapd.core.abilities import Consent, PresetInfo
 from faceswapd.core.errors import BadInputError, UsageError
 from faceswapd.core.events import (
     ApplyPreset,
     Command,
+    Commands,
     FaceInfo,
     ProcessorInfo,
     ProcessorState,
@@ -28,6 +33,7 @@ from faceswapd.core.events import (
 from faceswapd.core.frame import Frame
 from faceswapd.core.meter import Quantiles
 from faceswapd.core.params import Params, changed, describe
+from faceswapd.core.settings import ControlSettings
 
 
 class BlurParams(Params, frozen=True):
@@ -59,7 +65,7 @@ class FakeCommands:
 
     now: State = START
     told: list[tuple[Command, ...]] = field(default_factory=list)
-    slow: Callable[[], "asyncio.Future[None]"] | None = None
+    slow: Callable[[], Awaitable[object]] | None = None
 
     def state(self) -> State:
         return self.now
@@ -154,3 +160,25 @@ class AbleCommands(FakeCommands):
     async def save_preset(self, name: str) -> PresetInfo:
         self.saved.append(name)
         return PresetInfo(name)
+
+
+@contextlib.asynccontextmanager
+async def serving(
+    folder: Path, commands: Commands | None = None, **settings: Any
+) -> AsyncIterator[tuple[ControlServer, Commands]]:
+    """A server on a free port of loopback."""
+    commands = commands or AbleCommands()
+    server = ControlServer(commands, ControlSettings(**{"port": 0, **settings}), folder)
+    await server.start()
+    try:
+        yield server, commands
+    finally:
+        await server.close()
+
+
+def run(test: Coroutine[Any, Any, None], loop: str = "asyncio") -> None:
+    """Runs a test to its end, within 20 s."""
+    uvloop = pytest.importorskip("uvloop") if loop == "uvloop" else None
+    factory = uvloop.new_event_loop if uvloop else None
+    with asyncio.Runner(loop_factory=factory) as runner:
+        runner.run(asyncio.wait_for(test, 20))

@@ -1,0 +1,247 @@
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from control_fakes import AbleCommands, run, serving
+from websockets.asyncio.server import ServerConnection, serve
+
+from faceswapd.control import client as remote_control
+from faceswapd.control import token
+from faceswapd.control.client import Client, connect, reconnecting, user_error
+from faceswapd.control.methods import EventParams
+from faceswapd.control.protocol import Preview, RpcError
+from faceswapd.core.errors import (
+    BusyError,
+    ConfigError,
+    FaceswapdError,
+    ModelError,
+    NoDeviceError,
+    UsageError,
+)
+from faceswapd.core.events import State, StateChanged
+
+
+@pytest.mark.parametrize("over", ["found by itself", "unix", "tcp"])
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+def test_it_finds_the_daemon_and_calls_it(tmp_path: Path, loop: str, over: str) -> None:
+    async def test() -> None:
+        async with serving(tmp_path) as (server, _):
+            url = {"unix": f"unix:{server.socket_path}", "tcp": f"ws://127.0.0.1:{server.port}"}.get(over)
+            async with await connect(url, folder=tmp_path) as remote:
+                assert remote.hello.auth == ("hmac-sha256" if over == "tcp" else "none")
+                assert (await remote.state()).rev == 1
+                assert (await remote.stats()).frames == 100
+                state = await remote.ask("processor.set", State, name="mesh_swap", enabled=True)
+                assert state.processors[1].enabled
+                assert (await remote.call("ping"))["now_ns"] > 0
+
+    run(test(), loop)
+
+
+def test_a_refusal_is_raised_as_it_was_told(tmp_path: Path) -> None:
+    async def test() -> None:
+        async with serving(tmp_path), await connect(folder=tmp_path) as remote:
+            with pytest.raises(RpcError) as caught:
+                await remote.call("processor.set", name="anonymize", if_rev=7)
+            error = caught.value
+            assert (error.code, error.path, error.rev, error.hint) == (
+                "rev_conflict", "$.params.if_rev", 1, "read the state again",
+            )  # fmt: skip
+
+    run(test())
+
+
+def test_calls_side_by_side_get_their_own_replies(tmp_path: Path) -> None:
+    async def test() -> None:
+        async with serving(tmp_path), await connect(folder=tmp_path) as remote:
+            told = await asyncio.gather(
+                *(
+                    remote.call("processor.set", name="anonymize", params={"strength": n / 100})
+                    for n in range(50)
+                )
+            )
+            assert [t["processors"][0]["params"]["strength"] for t in told] == [n / 100 for n in range(50)]
+
+    run(test())
+
+
+def test_events_and_preview_frames(tmp_path: Path) -> None:
+    async def test() -> None:
+        async with serving(tmp_path) as (server, commands), await connect(folder=tmp_path) as remote:
+            await remote.call("subscribe", topics=["state", "preview"], preview={"width": 320})
+            server.publish(StateChanged(await commands.execute(())))
+            seen: dict[type, Any] = {}
+            async for event in remote.events():
+                seen[type(event)] = event
+                if len(seen) == 2:
+                    break
+            assert seen[EventParams].data["rev"] == 2
+            assert (seen[Preview].seq, seen[Preview].width, seen[Preview].height) == (7, 320, 180)
+
+    run(test())
+
+
+def test_events_end_and_calls_fail_when_the_daemon_stops(tmp_path: Path) -> None:
+    async def test() -> None:
+        commands = AbleCommands()
+
+        async def never() -> None:
+            await asyncio.sleep(0.3)
+
+        async with serving(tmp_path, commands):
+            remote = await connect(folder=tmp_path)
+            commands.slow = never
+            pending = asyncio.create_task(remote.call("face.set", name="mask"))
+            await asyncio.sleep(0.05)
+        with pytest.raises(NoDeviceError, match="the daemon stops"):
+            await pending
+        assert [e async for e in remote.events()] == []
+        assert remote.close_code == 1001
+        with pytest.raises(NoDeviceError, match="connection to the daemon lost"):
+            await remote.call("ping")
+        await remote.close()
+
+    run(test())
+
+
+def test_nobody_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(remote_control, "DEFAULT_PORT", 1)
+
+    async def test() -> None:
+        for url in (None, "ws://127.0.0.1:1", f"unix:{tmp_path}/nothing.sock"):
+            with pytest.raises(NoDeviceError, match="start it with `faceswapd run`") as caught:
+                await connect(url, folder=tmp_path)
+            assert caught.value.exit_code == 69
+
+    run(test())
+
+
+@pytest.mark.parametrize("url", ["nonsense", "http://127.0.0.1:1", "ws://"])
+def test_an_address_that_is_none(tmp_path: Path, url: str) -> None:
+    async def test() -> None:
+        with pytest.raises(UsageError, match="is no address"):
+            await connect(url, folder=tmp_path)
+
+    run(test())
+
+
+def test_a_wrong_token_is_a_configuration_error(tmp_path: Path) -> None:
+    async def test() -> None:
+        async with serving(tmp_path) as (server, _):
+            with pytest.raises(ConfigError, match="the proof is wrong"):
+                await connect(f"ws://127.0.0.1:{server.port}", secret="0" * 64)
+            with pytest.raises(ConfigError, match="token file"):
+                await connect(f"ws://127.0.0.1:{server.port}", folder=tmp_path / "elsewhere")
+
+    run(test())
+
+
+def test_a_daemon_that_is_full(tmp_path: Path) -> None:
+    async def test() -> None:
+        async with serving(tmp_path, max_clients=1) as (server, _), await connect(folder=tmp_path):
+            with pytest.raises(BusyError, match="serves all the clients"):
+                await connect(f"unix:{server.socket_path}", folder=tmp_path)
+
+    run(test())
+
+
+@pytest.mark.parametrize("answer", ["impostor", "stranger", "silence"])
+def test_another_program_on_the_port(tmp_path: Path, answer: str) -> None:
+    async def handler(connection: ServerConnection) -> None:
+        if answer == "stranger":
+            await connection.send("welcome")
+        if answer == "impostor":
+            hello = {"protocol": 1, "server": "faceswapd", "version": "", "features": [], "auth": "hmac-sha256",
+                     "nonce": "0" * 64}  # fmt: skip
+            await connection.send(json.dumps({"jsonrpc": "2.0", "method": "hello", "params": hello}))
+            request = json.loads(await connection.recv())
+            reply = {"jsonrpc": "2.0", "id": request["id"], "result": {"ready": True, "mac": "0" * 64}}
+            await connection.send(json.dumps(reply))
+        await connection.wait_closed()
+
+    async def test() -> None:
+        token.ensure(tmp_path)
+        async with serve(handler, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            wrong = {
+                "impostor": "does not know the token",
+                "stranger": "no faceswapd",
+                "silence": "does not answer",
+            }
+            with pytest.raises(FaceswapdError, match=wrong[answer]):
+                await connect(f"ws://127.0.0.1:{port}", folder=tmp_path, timeout_s=0.3)
+
+    run(test())
+
+
+def test_it_comes_back_after_the_daemon_did(tmp_path: Path) -> None:
+    async def test() -> None:
+        visits: list[int] = []
+        came = asyncio.Event()
+
+        async def follow() -> None:
+            async for remote in reconnecting(folder=tmp_path, most_s=0.2):
+                visits.append((await remote.state()).rev)
+                came.set()
+                async for _ in remote.events():
+                    pass
+                if len(visits) == 2:
+                    return
+
+        following = asyncio.create_task(follow())
+        await asyncio.sleep(0.1)
+        for _ in range(2):
+            async with serving(tmp_path):
+                await came.wait()
+                came.clear()
+        await following
+        assert visits == [1, 1]
+
+    run(test())
+
+
+def test_it_does_not_come_back_when_it_is_not_wanted(tmp_path: Path) -> None:
+    async def test() -> None:
+        async with serving(tmp_path) as (server, _):
+            visits = reconnecting(f"ws://127.0.0.1:{server.port}", secret="0" * 64)
+            with pytest.raises(ConfigError):
+                await anext(visits)
+
+    run(test())
+
+
+def test_events_nobody_asks_for_are_bounded(tmp_path: Path) -> None:
+    async def test() -> None:
+        async with serving(tmp_path), await connect(folder=tmp_path) as remote:
+            for n in range(remote_control.MAX_EVENTS + 50):
+                remote._happened(EventParams("state", n, n, None))
+            first = await anext(aiter(remote.events()))
+            assert isinstance(first, EventParams)
+            assert first.seq == 50
+
+    run(test())
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [("usage", UsageError), ("no_device", NoDeviceError), ("model", ModelError), ("unknown_name", UsageError),
+     ("out_of_range", UsageError), ("method_not_found", UsageError), ("rev_conflict", BusyError),
+     ("not_available", NoDeviceError), ("unauthorized", ConfigError), ("internal", FaceswapdError)],
+)  # fmt: skip
+def test_each_refusal_has_an_exit_code(code: str, kind: type[FaceswapdError]) -> None:
+    error = user_error(RpcError(code, "what", hint="remedy"))
+
+    assert type(error) is kind
+    assert str(error) == "what: remedy"
+
+
+def test_a_client_is_closed_twice_without_harm(tmp_path: Path) -> None:
+    async def test() -> None:
+        async with serving(tmp_path):
+            remote: Client = await connect(folder=tmp_path)
+            await remote.close()
+            await remote.close()
+
+    run(test())

@@ -1,0 +1,269 @@
+import asyncio
+import json
+import shutil
+import subprocess
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from control_fakes import START, AbleCommands, FakeCommands, serving
+
+from faceswapd.control import client as remote_control
+from faceswapd.core.errors import UsageError
+from faceswapd.core.events import StateChanged
+from faceswapd.daemon import ctl
+
+
+class Daemon:
+    """A server in a thread of its own, as `ctl` meets it: another loop."""
+
+    def __init__(self, runtime: Path) -> None:
+        self.commands = AbleCommands()
+        self.url = ""
+        self._up, self._runtime = threading.Event(), runtime
+        self._loop = asyncio.new_event_loop()
+        self._stop = asyncio.Event()
+        self._thread = threading.Thread(target=lambda: self._loop.run_until_complete(self._serve()))
+
+    async def _serve(self) -> None:
+        async with serving(self._runtime / "faceswapd", self.commands) as (server, _):
+            self.url = f"ws://127.0.0.1:{server.port}"
+            self.server = server
+            self._up.set()
+            await self._stop.wait()
+
+    def __enter__(self) -> "Daemon":
+        self._thread.start()
+        assert self._up.wait(10)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join(10)
+        self._loop.close()
+
+    def change(self) -> None:
+        async def change() -> None:
+            self.server.publish(StateChanged(await self.commands.execute(())))
+
+        asyncio.run_coroutine_threadsafe(change(), self._loop).result(5)
+
+
+@pytest.fixture
+def daemon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Daemon]:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    monkeypatch.setenv("COLUMNS", "100")
+    with Daemon(tmp_path) as running:
+        yield running
+
+
+def test_status_as_json_is_the_state_document(daemon: Daemon, capsys: pytest.CaptureFixture[str]) -> None:
+    assert ctl.main(["status", "--json"]) == 0
+
+    assert json.loads(capsys.readouterr().out)["processors"][0]["name"] == "anonymize"
+
+
+def test_status_for_people(daemon: Daemon, capsys: pytest.CaptureFixture[str]) -> None:
+    assert ctl.main(["status"]) == 0
+
+    out = capsys.readouterr().out
+    assert "1280x720 at 30" in out
+    assert "● anonymize mode=blur strength=0.5" in out
+    assert "○ mesh_swap" in out
+
+
+@pytest.mark.parametrize("url", [False, True])
+def test_set_and_toggle(daemon: Daemon, capsys: pytest.CaptureFixture[str], url: bool) -> None:
+    where = ["--url", daemon.url] if url else []
+
+    assert ctl.main([*where, "set", "mesh_swap", "enabled=true", "opacity=0.8"]) == 0
+    assert capsys.readouterr().out == "mesh_swap on opacity=0.8\n"
+    assert ctl.main([*where, "toggle", "anonymize"]) == 0
+    assert capsys.readouterr().out.startswith("anonymize off")
+    now = daemon.commands.now.processors
+    assert [(p.enabled, p.params.get("opacity")) for p in now] == [(False, None), (True, 0.8)]
+
+
+def test_each_parameter_is_read_as_its_type(daemon: Daemon) -> None:
+    assert (
+        ctl.main(["set", "anonymize", "mode=pixelate", "strength=1", "cells=12", "soft=off", "enabled=no"])
+        == 0
+    )
+
+    now = daemon.commands.now.processors[0]
+    assert (now.enabled, now.params) == (
+        False,
+        {"mode": "pixelate", "strength": 1, "cells": 12, "soft": False},
+    )
+
+
+@pytest.mark.parametrize(
+    ("argv", "code", "says"),
+    [
+        (["set", "anonymize", "strength=7"], 64, "0 to 1"),
+        (["set", "anonymize", "strength=much"], 64, "no float"),
+        (["set", "anonymize", "nix=1"], 64, "one of mode, strength"),
+        (["set", "anonymize", "strength"], 64, "no KEY=VALUE"),
+        (["set", "anonymize", "enabled=perhaps"], 64, "neither on nor off"),
+        (["set", "anonymize"], 64, "KEY=VALUE"),
+        (["toggle", "nix"], 64, "one of anonymize, mesh_swap"),
+        (["get", "nix"], 64, "no 'nix'"),
+        (["get", "anonymize.strength.x"], 64, "nothing below it"),
+        (["face", "set", "nix"], 64, "no face 'nix'"),
+        (["face", "set"], 64, "give its name"),
+        (["face", "add", "me"], 64, "--consent"),
+        (["face", "add", "me", "--photo", "/nowhere.jpg", "--consent", "self"], 66, "/nowhere.jpg"),
+        (["record", "start"], 69, "not available"),
+        (["camera", "list"], 69, "not available"),
+        (["snapshot", "/nowhere/x.jpg"], 66, "/nowhere/x.jpg"),
+        (["privacy", "perhaps"], 64, "invalid choice"),
+        (["batch", "anonymize off"], 64, "no change: 'anonymize off'"),
+        (["batch", "freeze on", "toggle nix"], 64, "no processor 'nix'"),
+        (["watch", "weather"], 64, "weather"),
+        (["nix"], 64, "invalid choice"),
+        ([], 64, "COMMAND"),
+        (["--url", "nonsense", "status"], 64, "is no address"),
+        (["--url", "ws://127.0.0.1:1", "status"], 69, "faceswapd run"),
+    ],
+)
+def test_what_is_wrong_is_one_line_with_its_exit_code(
+    daemon: Daemon, capsys: pytest.CaptureFixture[str], argv: list[str], code: int, says: str
+) -> None:
+    assert ctl.main(argv) == code
+
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert says in err
+    assert err.startswith("faceswapd: ")
+    assert err.count("\n") == 1
+    assert daemon.commands.told == []
+
+
+def test_no_daemon(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    monkeypatch.setattr(remote_control, "DEFAULT_PORT", 1)
+
+    assert ctl.main(["status"]) == 69
+    assert "start it with `faceswapd run`" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("path", "shows"),
+    [("face", "mask"), ("rev", "1"), ("anonymize.strength", "0.5"), ("anonymize.enabled", "true"),
+     ("processors.1.name", "mesh_swap"), ("size", "[1280,720]"), ("mesh_swap.params", '{"opacity":1.0}')],
+)  # fmt: skip
+def test_get(daemon: Daemon, capsys: pytest.CaptureFixture[str], path: str, shows: str) -> None:
+    assert ctl.main(["get", path]) == 0
+
+    assert capsys.readouterr().out.strip() == shows
+
+
+def test_switches(daemon: Daemon, capsys: pytest.CaptureFixture[str]) -> None:
+    for argv in (["privacy", "on"], ["freeze", "toggle"], ["privacy", "toggle"]):
+        assert ctl.main(argv) == 0
+    assert capsys.readouterr().out.split("\n")[:3] == ["privacy on", "freeze on", "privacy off"]
+    assert (daemon.commands.now.privacy, daemon.commands.now.frozen) == (False, True)
+
+
+def test_a_batch_is_one_change(daemon: Daemon) -> None:
+    assert ctl.main(["batch", "set mesh_swap enabled=on opacity=0.3", "toggle anonymize", "privacy on",
+                     "reorder mesh_swap anonymize", "face set mask", "preset apply party"]) == 0  # fmt: skip
+
+    (commands,) = daemon.commands.told
+    assert len(commands) == 6
+    assert daemon.commands.now.rev == 2
+
+
+def test_faces(daemon: Daemon, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    photo = tmp_path / "me.jpg"
+    photo.write_bytes(b"\xff\xd8" + bytes(100_000))
+
+    assert ctl.main(["face", "add", "me", "--photo", str(photo), "--consent", "self"]) == 0
+    assert daemon.commands.pictures["me"] == photo.read_bytes()
+    assert ctl.main(["face", "list"]) == 0
+    assert "me " in capsys.readouterr().out
+    assert ctl.main(["face", "set", "me"]) == 0
+    assert daemon.commands.now.face == "me"
+    assert ctl.main(["face", "remove", "me"]) == 0
+    assert daemon.commands.pictures == {}
+    photo.write_bytes(b"no picture")
+    assert ctl.main(["face", "add", "me", "--photo", str(photo), "--consent", "self"]) == 65
+
+
+def test_presets_processors_stats_and_token(daemon: Daemon, capsys: pytest.CaptureFixture[str]) -> None:
+    for argv in (["preset", "save", "work"], ["preset", "list"], ["preset", "apply", "party"], ["processors"],
+                 ["stats"], ["token", "rotate"]):  # fmt: skip
+        assert ctl.main(argv) == 0, argv
+    out = capsys.readouterr().out
+    assert "work" in out
+    assert "blur | pixelate" in out
+    assert "p50 9.00  p95 12.00  p99 15.00 ms" in out
+    assert daemon.commands.now.on_no_face == "freeze"
+
+
+def test_a_snapshot(daemon: Daemon, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert ctl.main(["snapshot", str(tmp_path / "s.jpg"), "--json"]) == 0
+
+    assert json.loads(capsys.readouterr().out)["width"] == 1280
+    assert (tmp_path / "s.jpg").read_bytes().startswith(b"\xff\xd8")
+
+
+def test_a_hold_is_over_when_it_ends(daemon: Daemon) -> None:
+    assert ctl.main(["hold", "mesh_swap", "--for", "0.1"]) == 0
+
+    assert [c[0].enabled for c in daemon.commands.told] == [True, False]  # type: ignore[union-attr]
+
+
+def test_watch_prints_a_document_a_line(daemon: Daemon, capsys: pytest.CaptureFixture[str]) -> None:
+    timer = threading.Timer(0.3, daemon.change)
+    stop = threading.Timer(0.8, daemon.__exit__)
+    timer.start()
+    stop.start()
+    assert ctl.main(["watch", "state"]) == 0
+    timer.join()
+    stop.join()
+
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(line["topic"], line["rev"]) for line in lines] == [("state", 1), ("state", 2)]
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_scripts_are_right_shell(capsys: pytest.CaptureFixture[str], shell: str) -> None:
+    assert ctl.main(["completion", shell]) == 0
+
+    script = capsys.readouterr().out
+    assert "snapshot" in script
+    if path := shutil.which(shell):
+        assert subprocess.run([path, "-n"], input=script, text=True, capture_output=True).stderr == ""
+
+
+def test_bash_completes_commands(capsys: pytest.CaptureFixture[str]) -> None:
+    if not (bash := shutil.which("bash")):
+        pytest.skip("needs bash")
+    ctl.main(["completion", "bash"])
+    ask = 'COMP_WORDS=(faceswapd ctl pr); COMP_CWORD=2; _faceswapd_ctl; echo "${COMPREPLY[@]}"'
+    script = capsys.readouterr().out + ask
+
+    told = subprocess.run([bash], input=script, text=True, capture_output=True, check=True).stdout
+
+    assert told.split() == ["processors", "privacy", "preset"]
+
+
+def test_help_is_no_error(capsys: pytest.CaptureFixture[str]) -> None:
+    assert ctl.main(["--help"]) == 0
+    assert "toggle" in capsys.readouterr().out
+
+
+def test_changes_as_people_write_them() -> None:
+    infos = FakeCommands().processors()
+
+    assert ctl.change(["privacy", "toggle"], infos, START) == {
+        "method": "privacy.set",
+        "params": {"on": True},
+    }
+    with pytest.raises(UsageError, match="no change"):
+        ctl.change(["set", "anonymize"], infos, START)
