@@ -23,6 +23,8 @@ log = structlog.get_logger(__name__)
 
 SILENCE_S = 3.0
 """A camera that gives nothing for so long is lost; slow ones take two seconds for their first picture."""
+FASTEST = 480.0
+"""A rate above it is a driver's way of saying that it does not know."""
 RAW = ("YUYV", "NV12", "YU12", "UYVY", "NV21", "YV12", "BGR3", "RGB3")
 """Uncompressed formats that OpenCV reads, the common ones first."""
 MOTION_JPEG = ("MJPG", "JPEG")
@@ -73,7 +75,11 @@ def _rate(f: Format, fps: float) -> float:
 
 
 class Camera:
-    """Blocks in `read` until the camera has its next picture."""
+    """Blocks in `read` until the camera has its next picture.
+
+    The driver's queue is left as deep as it is: a reader on a thread of its own empties it at once, and
+    with a single buffer some drivers have nowhere to put the picture that comes meanwhile.
+    """
 
     paced = False
 
@@ -120,7 +126,8 @@ class Camera:
             capture.release()
             raise
         self.size = first.shape[1], first.shape[0]
-        self.fps = capture.get(cv2.CAP_PROP_FPS) or self._wanted[1]
+        told = capture.get(cv2.CAP_PROP_FPS)
+        self.fps = told if 0 < told <= FASTEST else self._wanted[1]
         self._was_open = True
         log.info("source.opened", device=self._device.path, name=self.name, size=self.size, fps=self.fps)
         if self.fps < 0.9 * self._wanted[1]:

@@ -28,7 +28,7 @@ class Format(msgspec.Struct, frozen=True):
     size: Size
     """(width, height); the largest one where a range is given."""
     fps: tuple[float, ...] = ()
-    """Frame rates, fastest first; empty where the device does not tell."""
+    """Frame rates, fastest first; empty where the device does not tell or takes any."""
     smallest: Size | None = None
     """Set for a range of sizes."""
 
@@ -215,12 +215,11 @@ class Linux:
             entry = abi.FrameIntervals(index=index, pixel_format=code, width=size[0], height=size[1])
             if not self._asked(fd, abi.ENUM_FRAMEINTERVALS, entry):
                 break
-            v = entry.values
-            # A range is told by its least and its most interval; its step is of no use here.
-            pairs = [(v[0], v[1])] if entry.type == abi.DISCRETE else [(v[0], v[1]), (v[2], v[3])]
-            rates |= {round(below / above, 2) for above, below in pairs if above}
             if entry.type != abi.DISCRETE:
-                break
+                return []  # any rate within a range
+            above, below = entry.values[0], entry.values[1]
+            if above:
+                rates.add(round(below / above, 2))
         return sorted(rates, reverse=True)
 
     def _asked(

@@ -7,7 +7,7 @@ from urllib.parse import unquote, urlsplit
 from ..core.errors import MissingInputError, NoDeviceError, UsageError
 from ..core.settings import Size
 from .camera import Camera
-from .devices import Device, System, cameras, find_camera, first_camera
+from .devices import Device, System, cameras, find_camera, find_virtual_camera, first_camera
 from .pattern import Pattern
 from .portrait import MOST_FACES, Portrait
 from .source import Source
@@ -28,6 +28,8 @@ def make_source(
     films keep their own. Raises UsageError for a word that means nothing, NoDeviceError for a camera and
     MissingInputError for a file that is not there.
     """
+    if not spec:
+        raise UsageError("an empty source", WAYS)
     if spec == "auto":
         return _camera(first_camera(system), NoDeviceError("no camera on this machine", WAYS), size, fps)
     if spec == "pattern:":
@@ -48,8 +50,6 @@ def make_source(
     if not DEVICE.match(spec) and (Path(spec).suffix or len(Path(spec).parts) > 1):
         missing = MissingInputError(f"source {spec}", "there is no such file")
         return _camera(find_camera(spec, system), missing, size, fps)
-    if not spec:
-        raise UsageError("an empty source", WAYS)
     return _camera(find_camera(spec, system), _unknown(spec, system), size, fps)
 
 
@@ -73,6 +73,8 @@ def _faces(spec: str) -> int:
 
 
 def _unknown(spec: str, system: System | None) -> NoDeviceError:
+    if find_virtual_camera(spec, system) is not None:
+        return NoDeviceError(f"virtual camera {spec} is no source now", "nobody writes to it")
     names = ", ".join(f"{d.name} ({d.path})" for d in cameras(system))
     return NoDeviceError(
         f"no camera is called {spec!r}", f"there is {names}" if names else f"there is none; {WAYS}"
