@@ -33,8 +33,9 @@ OPEN_S, SILENCE_S = 8.0, 3.0
 """How long a network stream may take to begin, and to give its next data."""
 BROKEN = 50
 """So many undecodable packets in a row are a broken film; fewer are skipped, as players do."""
-LOW_DELAY = {"fflags": "nobuffer", "flags": "low_delay", "rtsp_transport": "tcp"}
-"""FFmpeg's options for live streams: do not collect packets before the first frame; RTSP without lost packets."""
+LIVE_OPTIONS = {"rtsp_transport": "tcp", "analyzeduration": "1000000"}
+"""FFmpeg's options for live streams: RTSP without lost packets, a second (not five) to find out what it is.
+What was read meanwhile is decoded, not thrown away (`nobuffer`): the first key frame is in it."""
 TURNS = {90: cv2.ROTATE_90_COUNTERCLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_CLOCKWISE}
 UNSAID, BT709 = 2, 1
 """FFmpeg's numbers of colour matrices: AVCOL_SPC_UNSPECIFIED, AVCOL_SPC_BT709."""
@@ -122,7 +123,7 @@ class Stream:
             raise MissingInputError(f"film {self.name}", "that is a folder; name a file in it")
         if not self._scheme and not Path(self._address).exists():
             raise MissingInputError(f"film {self.name}", "there is no such file")
-        options = LOW_DELAY if self._scheme in LIVE else {}
+        options = LIVE_OPTIONS if self._scheme in LIVE else {}
         timeout = (OPEN_S, SILENCE_S) if self._scheme else None
         address = self._address if self._scheme else f"file:{self._address}"
         try:
@@ -202,7 +203,7 @@ def _upright(frame: VideoFrame, aspect: Fraction | None) -> Pixels:
     if int(frame.colorspace) == UNSAID and frame.height >= HD and not frame.format.is_rgb:
         options["src_colorspace"] = BT709
     if aspect and aspect != 1:
-        options["width"] = round(frame.width * aspect)
+        options["width"] = 2 * round(frame.width * aspect / 2)
     pixels: Any = frame.to_ndarray(format="bgr24", **options)
     turn = TURNS.get(round(frame.rotation / 90) * 90 % 360)
     return np.ascontiguousarray(pixels if turn is None else cv2.rotate(pixels, turn))
