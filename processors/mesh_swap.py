@@ -108,12 +108,16 @@ class _Worn:
         params = self.params
         local = grid.local(points)
         width = float(np.ptp(local[:, 0]))
-        # Where the surface ends in its own silhouette, it fades within its last two cells.
-        alpha = cv2.blur(cv2.erode(covered, _NEAR, iterations=2, borderValue=255), (3, 3))
+        alpha = covered
+        # Where the surface ends in its own silhouette, it fades within its last two cells; beyond them the map
+        # means nothing. A face of a few pixels has none to spare, and no cell of it lies between two pixels.
+        if edge := min(2, int(_height(local) / 12)):
+            alpha = np.asarray(cv2.erode(covered, _NEAR, iterations=edge, borderValue=255), np.uint8)
+            alpha = np.asarray(cv2.blur(alpha, (3, 3)), np.uint8)
         if not self.texture.painted:
             soft = params.feather * width
             oval = masks.oval_mask(local, covered.shape, -0.02 - params.feather / 4, soft)
-            alpha = cv2.min(alpha, oval)
+            alpha = np.asarray(cv2.min(alpha, oval), np.uint8)
         holes = np.zeros_like(covered)
         if params.keep_eyes:
             masks.fill(holes, masks.polygon(local, masks.LEFT_EYE))

@@ -1,7 +1,7 @@
 """The painted mask: nobody's face, a carnival mask of porcelain and gold that the project draws itself.
 
-It is drawn as the canonical face is seen from the front, in its centimetres (x to the face's left, y up), one
-half mirrored into the other; every number below is a place on that face or a colour (red, green, blue).
+It is drawn as the canonical face is seen from the front, in its centimetres (x to the face's left, y up): the
+left half, which is then mirrored. Every number below is a place on that face or a colour (red, green, blue).
 """
 
 from collections.abc import Sequence
@@ -19,10 +19,11 @@ from ..faces.texture import Texture
 _SIDE = 1024
 _SCALE = 46.0
 """Pixels a centimetre: the face and its skirt fill the sheet."""
-_MIDDLE = np.array([(_SIDE - 1) / 2, (_SIDE - 1) / 2 - 0.57 * _SCALE], np.float32)
+_MIDDLE = np.array([-0.5, (_SIDE - 1) / 2 - 0.57 * _SCALE], np.float32)
+"""The face's origin, in pixels of the left half."""
 
 Layer = NDArray[np.float32]
-"""How much of each pixel a shape covers, 0 to 1, side x side."""
+"""How much of each pixel of the left half a shape covers, 0 to 1, side x side / 2."""
 Line = Sequence[tuple[float, float]]
 
 _PORCELAIN, _SHADE, _BLUSH = (233, 224, 210), (196, 178, 158), (210, 122, 102)
@@ -30,7 +31,7 @@ _NIGHT, _TEAL = (16, 27, 58), (14, 92, 104)
 _GOLD, _GOLD_LIGHT = (203, 152, 62), (250, 218, 142)
 _LIP, _LIP_LIGHT, _INK = (150, 30, 48), (196, 62, 74), (22, 14, 16)
 
-# The domino around the eyes, its right-hand half seen from the front, from the bridge over the temple back.
+# The domino around the eyes, from the bridge of the nose over the temple and back.
 _DOMINO = ((0.0, 3.9), (0.9, 4.5), (2.1, 5.35), (3.7, 5.75), (5.3, 5.75), (7.2, 6.35), (6.75, 4.9), (6.4, 3.2),
            (5.7, 1.7), (4.5, 0.95), (3.0, 0.95), (1.9, 1.35), (1.1, 1.75), (0.0, 1.2))  # fmt: skip
 _SWIRL = ((1.25, 5.55), (2.3, 6.25), (3.7, 6.7), (5.0, 6.65), (5.9, 6.9))
@@ -48,20 +49,20 @@ def painted_mask() -> Texture:
     oval = _cm(FACE_OVAL) * np.array([0.925, 0.955], np.float32)
     rim = smooth(oval)
     whole = sheet.area(rim)
-    eyes = sheet.both(_hole(LEFT_EYE))
+    eyes = sheet.area(_hole(LEFT_EYE))
 
     sheet.paint(np.ones_like(whole), _PORCELAIN)
     sheet.paint(0.75 * (1 - _blur(sheet.area(rim * 0.93), 1.1)), _SHADE)
     sheet.paint(0.34 * sheet.glow((4.6, -1.3), (1.7, 1.3)), _BLUSH)
     sheet.paint(0.25 * sheet.glow((1.5, -1.3), (0.5, 0.5)), _SHADE)
 
-    domino = sheet.both(smooth(_DOMINO, corners=(0, 5, 13)))
+    domino = sheet.area(smooth(_DOMINO, corners=(0, 5, 13)))
     sheet.paint(domino, _NIGHT)
     sheet.paint(domino * sheet.glow((3.2, 2.6), (2.9, 1.7)), _TEAL)
     sheet.paint(domino * 0.8 * sheet.lattice(), _NIGHT)
     jewel = sheet.area(np.array(_JEWEL, np.float32))
     sheet.paint(jewel, _TEAL)
-    tear = sheet.both(np.array(_TEAR, np.float32))
+    tear = sheet.area(np.array(_TEAR, np.float32))
     sheet.paint(tear, _TEAL)
     lips = sheet.area(smooth(_cm(LIPS_OUTER), corners=(0, 10)))
     sheet.paint(lips, _LIP)
@@ -69,15 +70,15 @@ def painted_mask() -> Texture:
     sheet.paint(_blur(sheet.area(_cm(LIPS_INNER)), 0.06), _INK)
 
     trim = np.maximum.reduce([
-        sheet.stroke(_mirrored(smooth(_DOMINO, corners=(0, 5, 13))), 0.17),
-        sheet.stroke(_mirrored(_hole(LEFT_EYE)), 0.2),
-        sheet.stroke(_mirrored(smooth(_SWIRL, closed=False)), 0.13, closed=False),
-        sheet.stroke(_mirrored(smooth(_SWIRL_UP, closed=False)), 0.11, closed=False),
-        sheet.stroke(_mirrored(smooth(_CHEEK, closed=False)), 0.12, closed=False),
-        sheet.stroke([np.array(_JEWEL, np.float32)], 0.13),
-        sheet.stroke(_mirrored(np.array(_TEAR, np.float32)), 0.09),
-        sheet.stroke([smooth(_cm(LIPS_OUTER), corners=(0, 10))], 0.09),
-        sheet.stroke([rim], 0.3),
+        sheet.stroke(smooth(_DOMINO, corners=(0, 5, 13)), 0.17),
+        sheet.stroke(_hole(LEFT_EYE), 0.2),
+        sheet.stroke(smooth(_SWIRL, closed=False), 0.13, closed=False),
+        sheet.stroke(smooth(_SWIRL_UP, closed=False), 0.11, closed=False),
+        sheet.stroke(smooth(_CHEEK, closed=False), 0.12, closed=False),
+        sheet.stroke(np.array(_JEWEL, np.float32), 0.13),
+        sheet.stroke(np.array(_TEAR, np.float32), 0.09),
+        sheet.stroke(smooth(_cm(LIPS_OUTER), corners=(0, 10)), 0.09),
+        sheet.stroke(rim, 0.3),
     ])  # fmt: skip
     sheet.gild(trim)
     return sheet.texture(whole * (1 - eyes))
@@ -104,29 +105,24 @@ def smooth(line: Line | Points, closed: bool = True, corners: Sequence[int] = ()
 
 
 class _Sheet:
-    """The picture under work: colours 0 to 1, red, green, blue."""
+    """The left half of the picture under work: planes of red, green and blue, 0 to 1."""
 
     def __init__(self) -> None:
-        self.colour = np.zeros((_SIDE, _SIDE, 3), np.float32)
-        row = (np.arange(_SIDE, dtype=np.float32) - _MIDDLE[0]) / _SCALE
-        self.x = np.abs(row)[None, :]
-        self.y = -((np.arange(_SIDE, dtype=np.float32) - _MIDDLE[1]) / _SCALE)[:, None]
+        self.planes = np.zeros((3, _SIDE, _SIDE // 2), np.float32)
+        self.x = (np.arange(_SIDE // 2, dtype=np.float32)[None, :] - _MIDDLE[0]) / _SCALE
+        self.y = (np.arange(_SIDE, dtype=np.float32)[:, None] - _MIDDLE[1]) / -_SCALE
 
     def area(self, contour: Points) -> Layer:
         """The inside of a contour in centimetres."""
-        mask = np.zeros((_SIDE, _SIDE), np.uint8)
+        mask = np.zeros((_SIDE, _SIDE // 2), np.uint8)
         fill(mask, _pixels(contour))
         return np.asarray(mask, np.float32) / np.float32(255)
 
-    def both(self, half: Points) -> Layer:
-        """The inside of a contour and of its mirror image."""
-        return np.asarray(np.maximum.reduce([self.area(line) for line in _mirrored(half)]))
-
-    def stroke(self, lines: Sequence[Points], width: float, closed: bool = True) -> Layer:
-        """Lines of a width in centimetres."""
-        mask = np.zeros((_SIDE, _SIDE), np.uint8)
-        fixed = [np.rint(_pixels(line) * 16).astype(np.int32) for line in lines]
-        cv2.polylines(mask, fixed, closed, (255,), max(1, round(width * _SCALE)), cv2.LINE_AA, 4)
+    def stroke(self, line: Points, width: float, closed: bool = True) -> Layer:
+        """A line of a width in centimetres."""
+        mask = np.zeros((_SIDE, _SIDE // 2), np.uint8)
+        fixed = np.rint(_pixels(line) * 16).astype(np.int32)
+        cv2.polylines(mask, [fixed], closed, (255,), max(1, round(width * _SCALE)), cv2.LINE_AA, 4)
         return np.asarray(mask, np.float32) / np.float32(255)
 
     def glow(self, at: tuple[float, float], size: tuple[float, float]) -> Layer:
@@ -143,26 +139,29 @@ class _Sheet:
 
     def paint(self, layer: Layer, colour: tuple[int, int, int]) -> None:
         """Lays a colour over what is there."""
-        self.colour += layer[..., None] * (np.array(colour, np.float32) / 255 - self.colour)
+        for plane, value in zip(self.planes, colour, strict=True):
+            plane += layer * (np.float32(value / 255) - plane)
 
     def gild(self, layer: Layer) -> None:
         """Raised gold under a light from above: its flanks are bright where they look up."""
         height = _blur(layer, 0.035)
         slope = cv2.Sobel(height, cv2.CV_32F, 0, 1, ksize=3) * np.float32(_SCALE * 0.012)
         fall = _blur(layer, 0.14)
-        self.colour *= 1 - 0.45 * (np.roll(fall, 4, axis=0) * (1 - layer))[..., None]
+        self.planes *= 1 - np.float32(0.45) * np.roll(fall, 4, axis=0) * (1 - layer)
         self.paint(layer, _GOLD)
-        self.paint(layer * np.clip(0.35 + slope, 0, 1), _GOLD_LIGHT)
-        self.colour *= 1 - 0.55 * (layer * np.clip(-slope, 0, 1))[..., None]
+        self.paint(layer * np.clip(np.float32(0.35) + slope, 0, 1), _GOLD_LIGHT)
+        self.planes *= 1 - np.float32(0.55) * layer * np.clip(-slope, 0, 1)
 
     def texture(self, whole: Layer) -> Texture:
         """Cut out, with the shadow that it throws on the face behind."""
-        shadow = 0.5 * np.roll(_blur(whole, 0.32), round(0.12 * _SCALE), axis=0)
+        shadow = np.float32(0.5) * np.roll(_blur(whole, 0.32), round(0.12 * _SCALE), axis=0)
         alpha = whole + (1 - whole) * shadow
-        bgr = self.colour[..., ::-1] * (whole / np.maximum(alpha, 1e-3))[..., None]
-        picture = np.dstack([np.clip(bgr, 0, 1), np.clip(alpha, 0, 1)])
-        points = _pixels(canonical().xyz[:, :2])
-        return Texture.of_picture(np.rint(picture * 255).astype(np.uint8), points, painted=True)
+        shown = whole / np.maximum(alpha, np.float32(1e-3))
+        red, green, blue = (plane * shown for plane in self.planes)
+        half = cv2.convertScaleAbs(cv2.merge([blue, green, red, alpha]), alpha=255)
+        picture = np.asarray(cv2.hconcat([cv2.flip(half, 1), half]), np.uint8)
+        points = _pixels(canonical().xyz[:, :2]) + np.array([_SIDE // 2, 0], np.float32)
+        return Texture.of_picture(picture, points, painted=True)
 
 
 def _pixels(cm: Points) -> Points:
@@ -171,10 +170,6 @@ def _pixels(cm: Points) -> Points:
 
 def _cm(indices: Sequence[int]) -> Points:
     return np.asarray(canonical().xyz[list(indices), :2])
-
-
-def _mirrored(half: Points) -> list[Points]:
-    return [half, half * np.array([-1, 1], np.float32)]
 
 
 def _hole(eye: Sequence[int]) -> Points:
@@ -187,5 +182,12 @@ def _hole(eye: Sequence[int]) -> Points:
 
 
 def _blur(layer: Layer, radius: float) -> Layer:
-    """radius: one standard deviation, cm."""
-    return np.asarray(cv2.GaussianBlur(layer, (0, 0), radius * _SCALE), np.float32)
+    """radius: one standard deviation, cm. A wide one is found on a smaller sheet, where it costs little."""
+    sigma, mirror = radius * _SCALE, cv2.BORDER_REFLECT
+    if sigma < 8:
+        return np.asarray(cv2.GaussianBlur(layer, (0, 0), sigma, borderType=mirror), np.float32)
+    size = layer.shape[1::-1]
+    small = cv2.resize(layer, (size[0] // 4, size[1] // 4), interpolation=cv2.INTER_AREA)
+    return np.asarray(
+        cv2.resize(cv2.GaussianBlur(small, (0, 0), sigma / 4, borderType=mirror), size), np.float32
+    )
