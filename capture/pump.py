@@ -7,7 +7,7 @@ from collections.abc import Callable
 import structlog
 
 from ..core.clock import Clock
-from ..core.errors import BusyError, DeviceLostError, NoDeviceError
+from ..core.errors import BusyError, DeviceLostError, MissingInputError, NoDeviceError
 from ..core.frame import Frame
 from ..core.meter import Meter
 from .source import EndOfSource, Shot, Source
@@ -168,7 +168,7 @@ class Pump:
         ):
             try:
                 self._source.open()
-            except (NoDeviceError, BusyError) as error:
+            except (NoDeviceError, BusyError, MissingInputError) as error:
                 log.debug("source.still_lost", source=self._source.name, error=str(error))
                 wait_s = min(2 * wait_s, longest_s)
             else:

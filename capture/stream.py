@@ -76,7 +76,7 @@ class Stream:
 
         Raises MissingInputError (no such file, no answer) or BadInputError (no film, nothing decodable).
         """
-        self._timeline = Timeline()
+        self._timeline.restart()
         try:
             self._begin()
         except BaseException:
@@ -131,6 +131,10 @@ class Stream:
         except (av.error.InvalidDataError, av.error.DemuxerNotFoundError, av.error.EOFError):
             raise BadInputError(
                 f"{self.name} is no film", "it is damaged, or in a format that FFmpeg lacks"
+            ) from None
+        except av.error.ExitError:
+            raise MissingInputError(
+                f"{self.name} does not answer", "is it running, and the address right?"
             ) from None
         except av.error.FFmpegError as error:
             remedy = "is it running, and the address right?" if self._scheme else "is it readable for you?"

@@ -7,7 +7,7 @@ from fakes import FakeSource, ManualClock, picture
 
 from faceswapd.capture.pump import Pump
 from faceswapd.capture.source import Shot
-from faceswapd.core.errors import BadInputError, BusyError, DeviceLostError, NoDeviceError
+from faceswapd.core.errors import BadInputError, BusyError, DeviceLostError, MissingInputError, NoDeviceError
 from faceswapd.core.frame import Frame
 from faceswapd.core.meter import Meter
 
@@ -202,7 +202,7 @@ class Unplugged(FakeSource):
     def open(self) -> None:
         if "close" in self.log and self.refusals:
             self.refusals -= 1
-            raise BusyError("camera x") if self.refusals % 2 else NoDeviceError("camera x")
+            raise (BusyError, NoDeviceError, MissingInputError)[self.refusals % 3]("camera x")
         super().open()
 
 
