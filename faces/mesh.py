@@ -3,6 +3,8 @@
 Pure numpy and OpenCV; safe in any thread.
 """
 
+from math import cos, sin
+
 import cv2
 import numpy as np
 
@@ -21,10 +23,36 @@ _IRIS_LEFT = (263, 362, 386, 374)
 
 def crop(pixels: Pixels, roi: Roi) -> Points:
     """The tensor of the mesh model, 1 x 256 x 256 x 3, RGB in [0, 1]; black outside of the frame."""
-    square = cv2.warpAffine(pixels, roi.matrix(SIDE), (SIDE, SIDE), flags=cv2.INTER_LINEAR)
+    matrix = roi.matrix(SIDE)
+    patch, step, x, y = _patch(pixels, roi)
+    # Pixel j of the patch has its centre at frame pixel step * j + x + (step - 1) / 2.
+    matrix[:, 2] += matrix[:, :2] @ np.array([x + (step - 1) / 2, y + (step - 1) / 2], np.float32)
+    matrix[:, :2] *= step
+    square = cv2.warpAffine(patch, matrix, (SIDE, SIDE), flags=cv2.INTER_LINEAR)
     tensor = np.empty((1, SIDE, SIDE, 3), np.float32)
     np.multiply(cv2.cvtColor(square, cv2.COLOR_BGR2RGB), np.float32(1 / 255), out=tensor[0])
     return tensor
+
+
+def _patch(pixels: Pixels, roi: Roi) -> tuple[Pixels, int, int, int]:
+    """The part of the frame that a crop needs, by how much it was shrunk, and where its corner was.
+
+    A large face is halved first, so that the warp leaves no pixel out. The copy of a smaller one is worth its
+    time: after a run of a model the frame is in no near cache, and the warp's slanted reads would wait for
+    every line of it (0.8 ms instead of 0.3).
+    """
+    height, width = pixels.shape[:2]
+    reach = roi.side * (abs(cos(roi.angle)) + abs(sin(roi.angle))) / 2 + 2
+    x0, x1 = (int(np.clip(v, 0, width)) for v in (roi.x - reach, roi.x + reach + 1))
+    y0, y1 = (int(np.clip(v, 0, height)) for v in (roi.y - reach, roi.y + reach + 1))
+    if x1 <= x0 or y1 <= y0:
+        return np.zeros((1, 1, 3), np.uint8), 1, x0, y0
+    patch, step, side = pixels[y0:y1, x0:x1], 1, roi.side
+    while side >= 2 * SIDE and min(patch.shape[:2]) >= 2:
+        h, w = patch.shape[0] // 2 * 2, patch.shape[1] // 2 * 2
+        halved = cv2.resize(patch[:h, :w], (w // 2, h // 2), interpolation=cv2.INTER_AREA)
+        patch, step, side = np.asarray(halved, np.uint8), step * 2, side / 2
+    return (patch.copy() if step == 1 else patch), step, x0, y0
 
 
 def decode(landmarks: Points, roi: Roi) -> Points:

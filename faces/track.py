@@ -3,8 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import count
-
-import numpy as np
+from math import hypot, inf
 
 from ..core.frame import Points
 from .align import Roi, box_of_points, eye_distance, iou, roi_of_points
@@ -26,71 +25,62 @@ STILL = 0.02
 """Motion a frame, in sides of the crop, that is not worth predicting: the crop stays calm."""
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False)
+class Found:
+    """What was found in one frame, before it is sure whose face it is."""
+
+    points: Points
+    """478 x 3, frame space, as measured: not smoothed."""
+    score: float
+    meshed: bool = True
+    """The points are the mesh model's; else a neutral face laid over a detection."""
+    track: "Track | None" = None
+    """The face it is taken for; None: a new one."""
+    roi: Roi = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "roi", roi_of_points(self.points))
+
+    @property
+    def box(self) -> Points:
+        """x0, y0, x1, y1 around the points."""
+        return box_of_points(self.points)
+
+
 class Track:
     """One face over time, in frame space."""
 
-    id: int
-    points: Points
-    """478 x 3 as measured last, not smoothed."""
-    score: float
-    seen_ns: int
-    meshed: bool = True
-    """The points are the mesh model's; else a neutral face laid over a detection."""
-    smooth: Smoother = field(default_factory=Smoother)
-    shown: Points = field(init=False)
-    """The points smoothed: what a `Face` carries."""
-    roi: Roi = field(init=False)
-    box: Points = field(init=False)
-    velocity: tuple[float, float] = (0.0, 0.0)
-    """Of the crop's centre, pixels a second."""
-
-    def __post_init__(self) -> None:
-        self._place()
+    def __init__(self, number: int, sight: Found, now_ns: int) -> None:
+        self.id = number
+        self._smooth = Smoother()
+        self.velocity = (0.0, 0.0)
+        """Of the crop's centre, pixels a second."""
+        self.roi, self.seen_ns = sight.roi, now_ns
+        self.see(sight, now_ns)
 
     def expected(self, now_ns: int) -> Roi:
         """Where the face should be now, if it went on as it did."""
         elapsed_s = (now_ns - self.seen_ns) / 1e9
         dx, dy = self.velocity[0] * elapsed_s, self.velocity[1] * elapsed_s
-        way = float(np.hypot(dx, dy)) / self.roi.side
+        way = hypot(dx, dy) / self.roi.side
         if way < STILL:
             return self.roi
         # Nobody flies on for ever: half a crop is as far as a guess goes.
         reach = min(1.0, 0.5 / way)
         return self.roi.shifted(dx * reach, dy * reach)
 
-    def see(self, points: Points, score: float, now_ns: int, meshed: bool = True) -> None:
+    def see(self, sight: Found, now_ns: int) -> None:
         """Takes over what was found in this frame."""
         before, elapsed_s = self.roi, (now_ns - self.seen_ns) / 1e9
-        self.points, self.score, self.seen_ns, self.meshed = points, score, now_ns, meshed
-        self._place()
+        self.roi, self.score, self.meshed, self.seen_ns = sight.roi, sight.score, sight.meshed, now_ns
         if elapsed_s > 0:
             self.velocity = ((self.roi.x - before.x) / elapsed_s, (self.roi.y - before.y) / elapsed_s)
+        self.points = self._smooth(sight.points, eye_distance(sight.points), now_ns)
+        self.box = box_of_points(self.points)
 
     def face(self, now_ns: int) -> Face:
-        """What the rest of the house gets to see."""
-        return Face(self.id, self.box, self.shown, self.score, now_ns - self.seen_ns)
-
-    def _place(self) -> None:
-        self.roi = roi_of_points(self.points)
-        self.shown = self.smooth(self.points, eye_distance(self.points), self.seen_ns)
-        self.box = box_of_points(self.shown)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Found:
-    """What was found in one frame, before it is sure whose face it is."""
-
-    points: Points
-    """478 x 3, frame space, as measured."""
-    score: float
-    meshed: bool = True
-    track: Track | None = None
-    """The face it is taken for; None: a new one."""
-    box: Points = field(init=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "box", box_of_points(self.points))
+        """What the rest of the house gets to see: the smoothed points."""
+        return Face(self.id, self.box, self.points, self.score, now_ns - self.seen_ns)
 
 
 class Tracks:
@@ -104,9 +94,9 @@ class Tracks:
         """Ends a frame: what was found goes to its track or begins a new one."""
         for sight in found:
             if sight.track is not None:
-                sight.track.see(sight.points, sight.score, now_ns, sight.meshed)
+                sight.track.see(sight, now_ns)
             else:
-                self.all.append(Track(next(self._ids), sight.points, sight.score, now_ns, sight.meshed))
+                self.all.append(Track(next(self._ids), sight, now_ns))
 
     def drop(self, unseen_since_ns: int) -> None:
         """Forgets the faces that were last seen before a time."""
@@ -118,11 +108,11 @@ def distinct(found: Sequence[Found], now_ns: int) -> list[Found]:
 
     Two faces that cross: the crop of the one behind finds the one in front.
     """
+    if len(found) < 2:
+        return list(found)
 
     def surprise(sight: Found) -> float:
-        if sight.track is None:
-            return np.inf
-        return sight.track.expected(now_ns).drift(roi_of_points(sight.points))
+        return inf if sight.track is None else sight.track.expected(now_ns).drift(sight.roi)
 
     out: list[Found] = []
     for sight in sorted(found, key=surprise):

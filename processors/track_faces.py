@@ -7,7 +7,7 @@ import numpy as np
 from ..core.errors import ModelError
 from ..core.frame import Frame, Pixels, Points
 from ..faces import blaze, mesh
-from ..faces.align import Roi, eye_distance, roi_of_points
+from ..faces.align import Roi, eye_distance
 from ..faces.blaze import Detection
 from ..faces.face import Sighting
 from ..faces.track import Found, Track, Tracks, distinct, owner, unexplained
@@ -143,13 +143,13 @@ class FaceTracker:
         points, score = self._run_mesh(pixels, roi)
         if score < mesh.MIN_PRESENCE:
             return None
-        better = roi_of_points(points)
-        if anew or roi.drift(better) > STRAYED or roi.turn(better) > TILTED:
-            again, score_again = self._run_mesh(pixels, better)
+        sight = Found(points, score, track=track)
+        if anew or roi.drift(sight.roi) > STRAYED or roi.turn(sight.roi) > TILTED:
+            points, score = self._run_mesh(pixels, sight.roi)
             # In a bad picture the model may lose there what it has just seen: then the rough mesh stands.
-            if score_again >= mesh.MIN_PRESENCE:
-                points, score = again, score_again
-        return Found(points, score, track=track) if eye_distance(points) >= SMALLEST_PX else None
+            if score >= mesh.MIN_PRESENCE:
+                sight = Found(points, score, track=track)
+        return sight if eye_distance(sight.points) >= SMALLEST_PX else None
 
     def _run_mesh(self, pixels: Pixels, roi: Roi) -> tuple[Points, float]:
         landmarks, logit = self._mesh.run(mesh.crop(pixels, roi))

@@ -19,18 +19,23 @@ def test_the_crop_is_rgb_from_0_to_1() -> None:
     assert np.allclose(tensor[0, 128, 128], [1, 0, 0])
 
 
-def test_a_mark_in_the_frame_is_read_back_from_the_crop() -> None:
-    picture = np.zeros((400, 400, 3), np.uint8)
-    picture[119:122, 229:232] = 255
-    roi = Roi(220, 130, 90, 0.7)
+@pytest.mark.parametrize("side", [90, 500, 700, 1500])
+@pytest.mark.parametrize("angle", [0, 0.7, -2])
+def test_a_mark_in_the_frame_is_read_back_from_the_crop(side: float, angle: float) -> None:
+    """Also from a crop so large that the frame is halved on the way."""
+    spread = np.exp(-(((np.arange(401) - 230) / (side / 60)) ** 2))
+    column = np.exp(-(((np.arange(301) - 120) / (side / 60)) ** 2))
+    picture = np.repeat((255 * column[:, None] * spread)[..., None], 3, axis=2).astype(np.uint8)
+    roi = Roi(220, 130, side, angle)
 
-    y, x = np.unravel_index(mesh.crop(picture, roi)[0, ..., 0].argmax(), (256, 256))
-    landmarks = np.tile(np.array([x, y, 10], np.float32), 478).reshape(1, 1, 1, -1)
-    points = mesh.decode(landmarks, roi)
+    weight = mesh.crop(picture, roi)[0, ..., 0]
+    weight = np.where(weight > 0.3, weight, 0)
+    y, x = (float((weight * axis).sum() / weight.sum()) for axis in np.mgrid[:256, :256])
+    points = mesh.decode(np.tile(np.array([x, y, 10], np.float32), 478).reshape(1, 1, 1, -1), roi)
 
     assert points.shape == (478, 3)
-    assert np.allclose(points[0, :2], [230, 120], atol=1.5)
-    assert points[0, 2] == pytest.approx(10 * 90 / 256)
+    assert np.allclose(points[0, :2], [230, 120], atol=0.1 * side / 256)
+    assert points[0, 2] == pytest.approx(10 * side / 256)
 
 
 def test_outside_of_the_frame_it_is_black() -> None:
