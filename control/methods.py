@@ -312,7 +312,7 @@ class EventParams(msgspec.Struct, frozen=True):
 
 
 class Method(NamedTuple):
-    """One method. `urgent` ones pass every change that is still at work."""
+    """One method. `urgent` ones pass what the same client asked before and is still at work."""
 
     params: type[Params]
     result: Any
@@ -321,34 +321,34 @@ class Method(NamedTuple):
 
 
 METHODS: dict[str, Method] = {
-    "hello": Method(Nothing, Hello, "Who the server is; it also says so unasked, first thing.", urgent=True),
-    "auth": Method(Authenticate, Ready, "Proves that the client can read the token file.", urgent=True),
+    "hello": Method(Nothing, Hello, "Who the server is; it also says so unasked, first thing."),
+    "auth": Method(Authenticate, Ready, "Proves that the client can read the token file."),
     "ping": Method(Nothing, Pong, "Is anybody there, and what is the time.", urgent=True),
-    "state.get": Method(Nothing, State, "The whole state in one document.", urgent=True),
-    "stats.get": Method(Nothing, Stats, "Frame rate, latencies and drops since the start.", urgent=True),
-    "processor.list": Method(
-        Nothing, ProcessorList, "The processors, with all that a user interface needs.", urgent=True
-    ),
+    "state.get": Method(Nothing, State, "The whole state in one document."),
+    "stats.get": Method(Nothing, Stats, "Frame rate, latencies and drops since the start."),
+    "processor.list": Method(Nothing, ProcessorList, "The processors, with all that a user interface needs."),
     "processor.set": Method(ProcessorSet, State, "Turns a processor on or off and sets its parameters."),
     "processor.toggle": Method(ProcessorToggle, State, "Turns a processor on if it is off, and off if on."),
     "processor.reorder": Method(ProcessorReorder, State, "Puts the chain in another order."),
-    "face.list": Method(Nothing, FaceList, "The faces that can be worn.", urgent=True),
+    "face.list": Method(Nothing, FaceList, "The faces that can be worn."),
     "face.set": Method(FaceSet, State, "Wears a face."),
     "face.add": Method(FaceAdd, FaceAdded, "Adds a face, in chunks, with the basis of consent."),
     "face.remove": Method(Named, Done, "Forgets a face."),
     "face.picture": Method(Named, Jpeg, "A face as a small picture."),
-    "preset.list": Method(Nothing, PresetList, "The presets.", urgent=True),
+    "preset.list": Method(Nothing, PresetList, "The presets."),
     "preset.apply": Method(PresetApply, State, "Takes over a preset."),
     "preset.save": Method(Named, PresetInfo, "Saves what is set now as a preset."),
-    "output.list": Method(Nothing, OutputList, "The outputs of this run.", urgent=True),
+    "output.list": Method(Nothing, OutputList, "The outputs of this run."),
     "camera.list": Method(Nothing, CameraList, "The cameras of this machine."),
     "camera.select": Method(Named, State, "Takes frames from another camera."),
     "record.start": Method(RecordStart, RecordStatus, "Begins to record a film."),
     "record.stop": Method(Nothing, RecordStatus, "Ends the film."),
-    "record.status": Method(Nothing, RecordStatus, "Whether a film is being recorded.", urgent=True),
+    "record.status": Method(Nothing, RecordStatus, "Whether a film is being recorded."),
     "privacy.set": Method(PrivacySet, State, "Shows the placeholder, before any queue.", urgent=True),
     "freeze.set": Method(FreezeSet, State, "Holds the picture as it is.", urgent=True),
-    "hold": Method(Hold, State, "On while it is renewed: push-to-mask. Off when the client dies."),
+    "hold": Method(
+        Hold, State, "On while it is renewed: push-to-mask. Off when the client dies.", urgent=True
+    ),
     "batch": Method(Batch, State, "Several changes at one frame boundary, all or none."),
     "snapshot.get": Method(SnapshotGet, Jpeg, "The picture that is shown now."),
     "subscribe": Method(Subscribe, Subscribed, "Events of topics, from now on; what they hold now."),

@@ -4,6 +4,7 @@ import asyncio
 import errno
 import http
 import os
+import ssl
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -32,8 +33,8 @@ AUTH_WITHIN_S = 10.0
 REQUESTS_PER_S = 200.0
 REQUESTS_AT_ONCE = 400.0
 REFUSALS_AT_ONCE = 1000.0
-CALLS_AT_WORK = 32
-"""Changes that one client may have waiting; more are not read before."""
+CALLS_WAITING = 32
+"""Messages of one client that may wait for their turn; more are not read before."""
 
 
 class ControlServer:
@@ -71,30 +72,29 @@ class ControlServer:
             "close_timeout": 2.0,
             "server_header": None,
         }
-        host, port = self._settings.host, self._settings.port
-        try:
-            server = await serve(
-                self._tcp_client, host, port, ssl=context, process_request=self._admit_tcp, **options
-            )
-        except OSError as error:
-            if error.errno == errno.EADDRINUSE:
-                raise BusyError(
-                    f"port {port} is taken", "stop the other daemon, or choose another with --port"
-                ) from None
-            raise ConfigError(f"control.host {host}, port {port}: {error}", "listen on 127.0.0.1") from None
-        self._stack.push_async_callback(_stopped, server)
-        self.port = next(iter(server.sockets)).getsockname()[1]
-        self._names = admission.names(host, self.port, self._settings.hosts)
-        if os.name == "posix":
-            await self._start_unix(options)
-        self._work = asyncio.create_task(self._background(), name="control")
-        log.info("control.listening", host=host, port=self.port, socket=str(self.socket_path or ""))
+        async with AsyncExitStack() as stack:
+            server = await self._listening(context, options)
+            stack.push_async_callback(_stopped, server)
+            self.port = next(iter(server.sockets)).getsockname()[1]
+            self._names = admission.names(self._settings.host, self.port, self._settings.hosts)
+            if os.name == "posix":
+                # The port is ours, and the socket's name holds it: whatever lies there is a dead daemon's.
+                path = self._dir / f"control-{self.port}.sock"
+                path.unlink(missing_ok=True)
+                server = await unix_serve(
+                    self._unix_client, str(path), process_request=self._admit_unix, **options
+                )
+                stack.push_async_callback(_stopped, server)
+                stack.callback(path.unlink, missing_ok=True)
+                path.chmod(0o600)
+                self.socket_path = path
+            self._work = asyncio.create_task(self._background(), name="control")
+            self._stack = stack.pop_all()
+        log.info("control.listening", host=self._settings.host, port=self.port)
 
     async def close(self) -> None:
         """Tells the clients, closes the sockets, ends the background work. Raises what that died of."""
         await self._stack.aclose()
-        if self.socket_path is not None:
-            self.socket_path.unlink(missing_ok=True)
         self._pool.shutdown(wait=True, cancel_futures=True)
         if self._work is not None:
             self._work.cancel()
@@ -116,14 +116,18 @@ class ControlServer:
         """How many are connected."""
         return len(self._clients)
 
-    async def _start_unix(self, options: dict[str, Any]) -> None:
-        # The port is ours, and the socket's name holds the port: whatever lies there is a dead daemon's.
-        path = self._dir / f"control-{self.port}.sock"
-        path.unlink(missing_ok=True)
-        server = await unix_serve(self._unix_client, str(path), process_request=self._admit_unix, **options)
-        path.chmod(0o600)
-        self.socket_path = path
-        self._stack.push_async_callback(_stopped, server)
+    async def _listening(self, context: ssl.SSLContext | None, options: dict[str, Any]) -> Server:
+        host, port = self._settings.host, self._settings.port
+        try:
+            return await serve(
+                self._tcp_client, host, port, ssl=context, process_request=self._admit_tcp, **options
+            )
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                raise BusyError(
+                    f"port {port} is taken", "stop the other daemon, or choose another with --port"
+                ) from None
+            raise ConfigError(f"control.host {host}, port {port}: {error}", "listen on 127.0.0.1") from None
 
     async def _background(self) -> None:
         async with asyncio.TaskGroup() as tasks:
@@ -202,7 +206,9 @@ class ControlServer:
         loop = asyncio.get_running_loop()
         requests = Bucket(REQUESTS_PER_S, REQUESTS_AT_ONCE, loop.time())
         refusals = Bucket(REQUESTS_PER_S, REFUSALS_AT_ONCE, loop.time())
-        at_work = asyncio.Semaphore(CALLS_AT_WORK)
+        waiting: asyncio.Queue[Received] = asyncio.Queue(CALLS_WAITING)
+        urgent = asyncio.Semaphore(CALLS_WAITING)
+        in_turn = tasks.create_task(self._answer_in_turn(waiting, outbox))
         try:
             async with asyncio.timeout(None if session.ready else AUTH_WITHIN_S) as deadline:
                 async for data in connection:
@@ -222,16 +228,23 @@ class ControlServer:
                         if not refusals.take(loop.time(), weight):
                             outbox.end(4003)
                         _refuse(received, outbox)
-                    elif all(call.method.urgent for call in received.calls):
-                        await self._answer(received, outbox)
-                    else:
-                        await at_work.acquire()
+                    elif received.calls and all(call.method.urgent for call in received.calls):
+                        await urgent.acquire()
                         task = tasks.create_task(self._answer(received, outbox))
-                        task.add_done_callback(lambda _: at_work.release())
+                        task.add_done_callback(lambda _: urgent.release())
+                    else:
+                        await waiting.put(received)
         except ConnectionClosed:
-            return
+            pass  # by its other end, or by the sending task
         except TimeoutError:
             await connection.close(4001, protocol.CLOSE_CODES[4001])
+        await waiting.join()
+        in_turn.cancel()
+
+    async def _answer_in_turn(self, waiting: asyncio.Queue[Received], outbox: Outbox) -> None:
+        while True:
+            await self._answer(await waiting.get(), outbox)
+            waiting.task_done()
 
     async def _answer(self, received: Received, outbox: Outbox) -> None:
         replies = [r for item in received.items if (r := await self._reply(item, outbox)) is not None]

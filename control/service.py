@@ -221,19 +221,23 @@ class Service:
         if not asked.on:
             await self._turn_off([asked.name] if self._holds.release(asked.name, outbox) else [])
             return self._commands.state()
-        async with self._changing:
-            state = self._commands.state()
-            was_on = is_on(state, asked.name)
-            if not was_on:
-                command = _switch(asked.name, on=True)
-                if isinstance(command, SetProcessor):
-                    check(command, self._commands.processors(), "$.params")
+        command = _switch(asked.name, on=True)
+        if isinstance(command, SetProcessor):
+            check(command, self._commands.processors(), "$.params")
+        # A mask goes on before any change that still waits, and before it is on its lease counts:
+        # a second call meanwhile is a renewal.
+        state = self._commands.state()
+        was_on = is_on(state, asked.name)
+        until_s = asyncio.get_running_loop().time() + asked.lease_s
+        self._holds.take(asked.name, outbox, until_s, was_on=was_on)
+        self._held.set()
+        if not was_on:
+            try:
                 state = await self._commands.execute((command,))
-                self._hub.publish(StateChanged(state))
-            # A client that went away meanwhile cannot leave a lease behind for ever: it ends by itself.
-            until_s = asyncio.get_running_loop().time() + asked.lease_s
-            self._holds.take(asked.name, outbox, until_s, was_on=was_on)
-            self._held.set()
+            except FaceswapdError:
+                self._holds.release(asked.name, outbox)
+                raise
+            self._hub.publish(StateChanged(state))
         return state
 
     async def _turn_off(self, names: list[str]) -> None:

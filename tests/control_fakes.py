@@ -152,6 +152,8 @@ class AbleCommands(FakeCommands):
         del self.pictures[name]
 
     async def face_picture(self, name: str) -> bytes:
+        if name not in self.pictures:
+            raise UsageError(f"no face {name!r}")
         return self.pictures[name]
 
     def presets(self) -> tuple[PresetInfo, ...]:
