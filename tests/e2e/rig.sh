@@ -14,11 +14,11 @@
 # same paths inside. Only RIG_OUT (a new folder unless it is set) is shared for writing, as /out. There is no
 # network but loopback. Nothing of the guest is installed on this machine.
 #
-# Settings: FACESWAPD_RIG (where it is kept), RIG_OUT, RIG_TIMEOUT_S, RIG_MEMORY_MB, RIG_CPUS.
+# Settings: RIG_HOME (where it is kept), RIG_OUT, RIG_TIMEOUT_S, RIG_MEMORY_MB, RIG_CPUS.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-root=${FACESWAPD_RIG:-/var/cache/faceswapd-rig}
-[ -n "${FACESWAPD_RIG:-}" ] || [ "$(id -u)" = 0 ] || root=${XDG_CACHE_HOME:-$HOME/.cache}/faceswapd-rig
+root=${RIG_HOME:-/var/cache/faceswapd-rig}
+[ -n "${RIG_HOME:-}" ] || [ "$(id -u)" = 0 ] || root=${XDG_CACHE_HOME:-$HOME/.cache}/faceswapd-rig
 kind=uml; case ${1:-} in uml|tcg) kind=$1; shift ;; esac
 rig=$root/$kind
 packages="kmod iproute2 gcc make flex bison bc libelf-dev xz-utils ffmpeg v4l-utils chromium python3-venv"
@@ -90,7 +90,7 @@ setup_uml() {
 }
 
 boot_uml() {
-  "$rig/linux" mem="${RIG_MEMORY_MB:-3072}M" seccomp=on ncpus="${RIG_CPUS:-1}" rootfstype=hostfs rootflags=/ ro \
+  exec "$rig/linux" mem="${RIG_MEMORY_MB:-3072}M" seccomp=on ncpus="${RIG_CPUS:-1}" rootfstype=hostfs rootflags=/ ro \
     init="$here/init" rig="$rig" rigout="$RIG_OUT" con=null con0=fd:0,fd:1 quiet
 }
 
@@ -119,7 +119,7 @@ setup_tcg() {
 }
 
 boot_tcg() { # AVX is hidden from the guest: TCG emulates it several times slower than SSE
-  qemu-system-x86_64 -accel tcg,thread=multi -cpu max,-avx,-avx2,-fma -smp "${RIG_CPUS:-2}" \
+  exec qemu-system-x86_64 -accel tcg,thread=multi -cpu max,-avx,-avx2,-fma -smp "${RIG_CPUS:-2}" \
     -m "${RIG_MEMORY_MB:-3072}" -nic none -display none -no-reboot -serial stdio -monitor none \
     -kernel "$rig/linux" -initrd "$rig/initrd" \
     -append "console=ttyS0 quiet loglevel=3 panic=-1 mitigations=off nokaslr rig=$rig rigout=$RIG_OUT" \
@@ -152,9 +152,9 @@ run() {
   local why status
   why=$(ready) || { echo "rig: $why" >&2; exit 69; }
   RIG_OUT=${RIG_OUT:-$(mktemp -d)}; mkdir -p "$RIG_OUT"; rm -f "$RIG_OUT/status"
-  printf 'export FACESWAPD_RIG=%q RIG_KIND=%q PATH=%q; cd %q; exec %s\n' "$root" "$kind" "$PATH" "$PWD" "${*@Q}" >"$RIG_OUT/command"
+  printf 'export RIG_HOME=%q RIG_KIND=%q PATH=%q; cd %q; exec %s\n' "$root" "$kind" "$PATH" "$PWD" "${*@Q}" >"$RIG_OUT/command"
   export -f boot_uml boot_tcg; export rig here RIG_OUT
-  timeout -k 5 "${RIG_TIMEOUT_S:-900}" bash -c "boot_$kind" </dev/null 2>&1 | tr -d '\r' || true
+  timeout --foreground -k 5 "${RIG_TIMEOUT_S:-900}" bash -c "boot_$kind" </dev/null 2>&1 | tr -d '\r' || true
   status=$(cat "$RIG_OUT/status" 2>/dev/null || echo 99); exit "$status"
 }
 
