@@ -190,6 +190,21 @@ def test_runs_are_never_interrupted_by_the_change(make: Make) -> None:
     assert not failed
 
 
+@pytest.mark.usefixtures("openvino_wins")
+def test_a_model_is_settled_once_its_engine_will_not_change(make: Make) -> None:
+    engines, asked = make(), make(engine="onnxruntime")
+    runner = engines.load(MODEL)
+    asked.load(MODEL)
+    assert asked.settled
+    assert not engines.settled
+
+    engines.tune()
+    use(runner)
+
+    assert until(lambda: engines.settled)
+    assert runner.engine == "openvino CPU fp32"
+
+
 def test_timing_that_fails_leaves_what_serves(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     tried = threading.Event()
 
