@@ -73,6 +73,8 @@ class Stats(msgspec.Struct, frozen=True):
     """Frames whose face was processed / frames with a face; 1 when there was none."""
     loop_lag_ms: Quantiles
     uptime_s: float
+    face_frames: int = 0
+    """Frames with a face, while a processor that hides or replaces faces was on."""
 
 
 class SetProcessor(msgspec.Struct, frozen=True, tag="processor.set"):

@@ -37,6 +37,8 @@ from .state import StateBoard
 
 log = structlog.get_logger(__name__)
 
+READ_S = 5.0
+"""A read of a silent camera takes up to three seconds to give up."""
 DRAIN_S = 1.0
 """How long frames under way may take to their end after a stop."""
 
@@ -107,12 +109,13 @@ class App:
         house.push_async_callback(pool.drain, DRAIN_S)  # no model is released under a run
         known = registry(Workshop(engines, self.library))
         builder = ChainBuilder(known)
-        chain = asyncio.create_task(asyncio.to_thread(builder.build, settings.processors))
-        tracker = await asyncio.to_thread(FaceTracker, engines, settings.hold_s)
+        async with asyncio.TaskGroup() as loading:
+            chain = loading.create_task(asyncio.to_thread(builder.build, settings.processors))
+            tracker = loading.create_task(asyncio.to_thread(FaceTracker, engines, settings.hold_s))
 
         slot: Slot[Frame] = Slot(loop, lambda _: self.meter.count("dropped", "stale"))
         live = Live(
-            settings, slot, tracker, pool, fanout, self.meter, self.clock, await chain,
+            settings, slot, tracker.result(), pool, fanout, self.meter, self.clock, chain.result(),
             Gate(Policy(settings.on_no_face, round(settings.hold_s * 1e9))), Disclosure(settings.badge),
         )  # fmt: skip
         board = StateBoard(
@@ -156,7 +159,9 @@ class App:
             finally:
                 stopping.cancel()
                 try:
-                    await asyncio.to_thread(pump.stop)  # raises what ended the source, if it was an error
+                    await asyncio.to_thread(
+                        pump.stop, READ_S
+                    )  # raises what ended the source, if it was an error
                 finally:
                     slot.end()
                     await asyncio.wait({running}, timeout=DRAIN_S)

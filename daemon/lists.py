@@ -1,6 +1,7 @@
 """`devices` and `face`: what is there."""
 
 import argparse
+import logging
 import sys
 
 import msgspec
@@ -9,6 +10,7 @@ from rich.table import Table
 
 from ..core.errors import UsageError
 from . import places
+from .logs import configure
 from .outputs import how_to_get_one
 
 
@@ -35,13 +37,20 @@ def devices(args: argparse.Namespace) -> int:
 
 def face(args: argparse.Namespace) -> int:
     """Adds, lists and removes the faces that can be worn."""
-    from ..processors.library import Library
+    from ..inference.engines import Engines
+    from ..processors.library import Library, face_finder
 
-    library = Library(places.data_dir())
+    configure(logging.WARNING)
     console = Console(soft_wrap=True)
+    library = Library(places.data_dir())
     match args.action:
         case "add":
-            added = library.add(args.photo, args.name, args.consent)
+            engines = Engines(cache=places.cache_dir() / "engines.json")
+            try:
+                library = Library(places.data_dir(), has_face=face_finder(engines))
+                added = library.add(args.photo, args.name, args.consent)
+            finally:
+                engines.close()
             console.print(f"added {added.name} (consent: {added.consent})", highlight=False)
         case "remove":
             library.remove(args.name)

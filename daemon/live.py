@@ -80,7 +80,7 @@ class Live:
         self.shown: Frame | None = None
         """The last frame that was handed out, whatever it shows."""
         self.first_ns: int | None = None
-        """When the first processed frame was handed out."""
+        """When the first frame was handed out, whatever was shown in its place."""
         self.first = asyncio.Event()
         self._settings = settings
         self._frames = frames
@@ -176,7 +176,7 @@ class Live:
             frame = frame.showing(placeholder(self._settings.size, self._reason(rendered)))
         self.shown = frame.marked("order", self._clock.now_ns())
         self._publisher.publish(self.shown)
-        if self.first_ns is None and showing is Showing.LIVE:
+        if self.first_ns is None:
             self.first_ns = self._clock.now_ns()
             self.first.set()
         said = (showing, str(rendered.error or ""))

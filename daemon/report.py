@@ -20,6 +20,7 @@ class Report(msgspec.Struct, frozen=True):
     stages_ms: dict[str, Quantiles]
     dropped: dict[str, int]
     face_share: float
+    face_frames: int
     engine: dict[str, str]
     output: list[str]
     saved: str | None
@@ -37,6 +38,7 @@ def report(state: State, stats: Stats, saved: str | None, first_frame_s: float |
         stages_ms=stats.stages_ms,
         dropped=stats.dropped,
         face_share=stats.face_share,
+        face_frames=stats.face_frames,
         engine=state.engine,
         output=list(state.outputs),
         saved=saved,
@@ -74,9 +76,10 @@ def show(result: Report, console: Console) -> None:
 
 def _lines(result: Report) -> list[tuple[str, str]]:
     dropped = ", ".join(f"{n} {cause}" for cause, n in sorted(result.dropped.items())) or "none"
+    faces = f"processed in {result.face_share:.1%} of {result.face_frames} frames with a face"
     lines = [
         ("dropped", dropped),
-        ("faces", f"{result.face_share:.1%} of the frames with a face were processed"),
+        ("faces", faces if result.face_frames else "none to process"),
         ("engine", ", ".join(f"{m}: {e}" for m, e in sorted(result.engine.items())) or "none"),
         ("output", ", ".join(result.output) or "none"),
     ]

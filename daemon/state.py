@@ -117,6 +117,7 @@ class StateBoard:
             stages_ms=stages,
             dropped=self._meter.counted("dropped"),
             face_share=round(faces.get("processed", 0) / faces["seen"], 4) if faces.get("seen") else 1.0,
+            face_frames=faces.get("seen", 0),
             uptime_s=round((self._clock.now_ns() - self._started_ns) / 1e9, 1),
         )
 

@@ -76,3 +76,12 @@ def test_a_missing_file_that_was_named(tmp_path: Path) -> None:
 def test_sizes_that_are_none(text: str) -> None:
     with pytest.raises(ValueError, match="size"):
         parse_size(text)
+
+
+def test_the_documented_file_is_a_right_one(tmp_path: Path) -> None:
+    page = (Path(__file__).parent.parent / "docs" / "configuration.md").read_text(encoding="utf-8")
+    example = page.split("```toml\n")[1].split("```")[0]
+    settings = load({}, write(tmp_path / "c.toml", example), {})
+
+    assert settings.outputs == ("auto", "take.mp4")
+    assert [p.name for p in settings.processors] == ["mesh_swap", "view"]

@@ -151,7 +151,7 @@ def test_an_empty_room_shows_the_placeholder_never_the_room() -> None:
     kept, live, meter = run(Given(3), Chain((step(paints(9)),)), Sees([NOBODY]))
 
     assert all(shows(f, placeholder(SIZE, Reason.NO_FACE)) for f in kept.frames)
-    assert live.first_ns is None
+    assert live.last is None
     assert meter.counted("face_frames") == {}
 
 
