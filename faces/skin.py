@@ -39,7 +39,11 @@ def skin_mask(picture: Pixels, points: Points) -> Mask:
     mask = np.rint(skin * 255).astype(np.uint8)
     mask = cv2.morphologyEx(cv2.morphologyEx(mask, cv2.MORPH_CLOSE, kernel), cv2.MORPH_OPEN, kernel)
     found = np.asarray(cv2.erode(mask, kernel), np.uint8)
-    brows = points[[*LEFT_EYEBROW, *RIGHT_EYEBROW], :2] + np.float32(0.04) * up
+    brows = points[[*LEFT_EYEBROW, *RIGHT_EYEBROW], :2] + np.float32(0.02) * up
     core = np.concatenate([points[list(_CORE), :2], brows]).astype(np.float32)
     fill(found, np.asarray(cv2.convexHull(core)[:, 0], np.float32))
+    # What does not hang together with the face is something else in the colour of skin.
+    labels = cv2.connectedComponents((found > 127).astype(np.uint8))[1]
+    nose = np.clip(points[1, :2].round().astype(int), 0, limit)
+    found[labels != labels[nose[1], nose[0]]] = 0
     return feathered(found, 0.04 * height)

@@ -64,9 +64,9 @@ class Grid:
         finest: at most about so many cells along the longer side. None when nothing of the face is in
         the frame, or when a point is not a number.
         """
-        low, high = points[:, :2].min(axis=0), points[:, :2].max(axis=0)
-        if not np.isfinite(low).all() or not np.isfinite(high).all():
+        if not np.isfinite(points).all():
             return None
+        low, high = points[:, :2].min(axis=0), points[:, :2].max(axis=0)
         x0, y0 = np.maximum(np.floor(low), 0)
         x1, y1 = np.minimum(np.ceil(high) + 1, size)
         if x1 <= x0 or y1 <= y0:
