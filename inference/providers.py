@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from types import MappingProxyType
 
 from ..core.errors import ConfigError
@@ -142,11 +143,27 @@ class Plan:
     """Threads inside one run."""
 
 
-def cores() -> int:
-    """Cores that this process may use: its affinity where the system has one, else all."""
+def threads_of_machine() -> int:
+    """Hardware threads that this process may use: its affinity where the system has one, else all."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def cores(system: Path = Path("/sys/devices/system/cpu")) -> int:
+    """Cores that this process may use. Two hardware threads of one core share what a model computes with.
+
+    Known on Linux; elsewhere every hardware thread counts as a core.
+    """
+    if not hasattr(os, "sched_getaffinity"):
+        return threads_of_machine()
+    try:
+        siblings = {
+            (system / f"cpu{n}/topology/thread_siblings_list").read_text() for n in os.sched_getaffinity(0)
+        }
+    except OSError:  # a container without that part of /sys
+        return threads_of_machine()
+    return len(siblings)
 
 
 def provider(name: str) -> Provider:
@@ -178,7 +195,8 @@ def plan(provider: Provider, *, threads: int = 0, live: bool = True, cores: int 
         raise ConfigError(
             f"{threads} execution threads", "give a number above 0, or 0 for the provider's own"
         )
-    n = _cores() if cores is None else cores
+    own = _cores if provider.computes_on_cores else threads_of_machine
+    n = own() if cores is None else cores
     workers = threads or (provider.live if live else provider.offline)(n)
     return Plan(provider, workers, max(1, n // workers) if provider.computes_on_cores else 1)
 

@@ -1,6 +1,10 @@
+import os
+from pathlib import Path
+
 import pytest
 
 from faceswapd.core.errors import ConfigError
+from faceswapd.inference import providers
 from faceswapd.inference.providers import (
     PROVIDERS,
     check_installation,
@@ -9,6 +13,7 @@ from faceswapd.inference.providers import (
     plan,
     preferred,
     provider,
+    threads_of_machine,
 )
 
 CPU, CUDA = PROVIDERS["cpu"], PROVIDERS["cuda"]
@@ -58,9 +63,35 @@ def test_a_negative_number_of_threads_is_refused() -> None:
         plan(CPU, threads=-1)
 
 
-def test_cores_are_those_that_the_process_may_use() -> None:
-    assert cores() >= 1
-    assert plan(CPU).workers <= max(cores(), 1)
+def test_two_hardware_threads_of_one_core_are_one_core(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 2, 4}, raising=False)
+    for n, siblings in enumerate(("0,4", "1,5", "2,6", "3,7", "0,4", "1,5", "2,6", "3,7")):
+        folder = tmp_path / f"cpu{n}/topology"
+        folder.mkdir(parents=True)
+        (folder / "thread_siblings_list").write_text(siblings + "\n")
+
+    assert cores(tmp_path) == 3, "0 and 4 are one core, 3 and its sibling are not ours"
+    assert cores(tmp_path / "nowhere") == 4
+    assert threads_of_machine() == 4
+
+
+def test_processor_plans_count_cores_and_device_plans_hardware_threads(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(providers, "_cores", lambda: 4)
+    monkeypatch.setattr(providers, "threads_of_machine", lambda: 8)
+
+    assert plan(CPU, live=False).workers == 4
+    assert plan(CUDA, live=False).workers == 8
+
+
+def test_a_machine_without_affinity_counts_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: 12)
+
+    assert cores() == 12
 
 
 def test_an_unknown_provider_is_named() -> None:
