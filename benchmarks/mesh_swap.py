@@ -4,7 +4,7 @@
 
 The portrait's face is drawn in several sizes into frames of 1280x720 (1920x1080 for the largest), its landmarks
 are found once. The painted mask and a photo (the portrait itself, unless `--photo` names one) take turns, so
-that whatever else the machine does meets them alike. OpenCV works on one thread, as it does in the daemon's workers.
+that whatever else the machine does meets them alike. OpenCV works on one thread.
 """
 
 import argparse

@@ -107,7 +107,7 @@ class _Worn:
         """How much of it shows in each cell of the grid, before the texture's own transparency."""
         params = self.params
         local = grid.local(points)
-        width = float(np.ptp(local[:, 0]))
+        width = float(np.linalg.norm(local[234, :2] - local[454, :2]))
         alpha = covered
         # Where the surface ends in its own silhouette, it fades within its last two cells; beyond them the map
         # means nothing. A face of a few pixels has none to spare, and no cell of it lies between two pixels.
@@ -166,19 +166,28 @@ class MeshSwap:
 
     def __init__(self, workshop: Workshop) -> None:
         self._workshop = workshop
+        self._last: tuple[Pixels, Texture] | None = None
+        """The photo worn last and what was made of it: most changes are of other parameters."""
 
     def prepare(self, params: MeshSwapParams) -> Render:
         """Finds the face in its photo. Raises what the wardrobe raises, ModelError, and BadInputError."""
         if params.face == MASK:
             return _Worn(painted_mask(), params)
-        photo = self._workshop.wardrobe.photo(params.face)
+        return _Worn(self._texture(params.face), params)
+
+    def _texture(self, name: str) -> Texture:
+        photo = self._workshop.wardrobe.photo(name)  # each time: the consent may have ended
+        last = self._last
+        if last is not None and np.array_equal(last[0], photo):
+            return last[1]
         faces = FaceTracker(self._workshop.models).track(Frame(0, 0, photo), every_frame=False).faces
         if not faces:
             raise BadInputError(
-                f"no face in the photo of {params.face!r}",
-                "use one that shows a face from the front, well lit",
+                f"no face in the photo of {name!r}", "use one that shows a face from the front, well lit"
             )
-        return _Worn(Texture.of_photo(photo, max(faces, key=_area).points), params)
+        texture = Texture.of_photo(photo, max(faces, key=_area).points)
+        self._last = (photo, texture)
+        return texture
 
 
 def _area(face: Face) -> float:

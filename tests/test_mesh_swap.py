@@ -338,3 +338,23 @@ def test_each_parameter_can_be_drawn_as_a_control() -> None:
     assert all(info.help for info in infos.values())
     assert all(info.step and info.max is not None for info in infos.values() if info.type == "float")
     assert msgspec.convert(msgspec.to_builtins(MeshSwapParams()), MeshSwapParams) == MeshSwapParams()
+
+
+def test_a_photo_is_looked_at_once_while_other_parameters_change(workshop: Workshop) -> None:
+    asked: list[str] = []
+
+    class Counting(Photos):
+        def photo(self, name: str) -> Pixels:
+            asked.append(name)
+            return super().photo(name)
+
+    swap = MeshSwap(Workshop(workshop.models, Counting()))
+    swap.prepare(MeshSwapParams(face="obama.jpg"))
+    before = swap._last
+
+    swap.prepare(MeshSwapParams(face="obama.jpg", opacity=0.5))
+
+    assert asked == ["obama.jpg"] * 2, "the wardrobe must be able to refuse it every time"
+    assert swap._last is before
+    swap.prepare(MeshSwapParams(face="astronaut.png"))
+    assert swap._last is not before
