@@ -55,6 +55,7 @@ class Guest:
         self.console = shared / "console"
         self._written = (shared / "reports").open()
         self._line = ""
+        self._left = len(ids)
         tests = [sys.executable, "-m", "pytest", "@/out/ids", "-v", "-p", "no:cacheprovider"]
         with self.console.open("w") as console:
             self._process = subprocess.Popen(
@@ -82,11 +83,11 @@ class Guest:
         return mine
 
     def stop(self) -> None:
-        """Waits for the guest's own end; kills it if tests were left out."""
+        """Lets it power off; kills it if tests were left out."""
         try:
-            self._process.wait(10)
+            self._process.wait(10 if self._left <= 0 else 0)
         except subprocess.TimeoutExpired:
-            os.killpg(self._process.pid, signal.SIGTERM)
+            os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
         self._written.close()
 
@@ -99,6 +100,7 @@ class Guest:
         if isinstance(report.longrepr, list):  # a skip's (path, line, reason), as JSON knows it
             report.longrepr = tuple(report.longrepr)
         self._reports[report.nodeid].append(report)
+        self._left -= report.when == "teardown"
         return True
 
     def _failure(self, item: pytest.Item, what: str) -> pytest.TestReport:
