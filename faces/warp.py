@@ -146,22 +146,26 @@ def rasterise(local: Points, values: Points, size: tuple[int, int]) -> tuple[Poi
 
 def normals(points: Points) -> Points:
     """504 x 3 unit vectors out of the skirted surface (504 x 3, any space with z growing away from the viewer)."""
-    corners = points[triangles()]
-    flat = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    # Coordinates first: numpy works on long rows, and np.cross alone would take longer than all of this.
+    corners = np.ascontiguousarray(points.T)[:, triangles().T]
+    a, b = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
     # An index beyond the last triangle stands for none.
-    found = np.concatenate([flat, np.zeros((1, 3), np.float32)])[_around()].sum(axis=1)
-    return np.asarray(found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-9), np.float32)
+    flat = np.zeros((3, len(triangles()) + 1), np.float32)
+    for i, j, k in ((0, 1, 2), (1, 2, 0), (2, 0, 1)):
+        flat[i, :-1] = a[j] * b[k] - a[k] * b[j]
+    found = flat[:, _around()].sum(axis=1)
+    return np.asarray((found / np.maximum(np.sqrt((found * found).sum(axis=0)), 1e-9)).T, np.float32)
 
 
 @lru_cache(maxsize=1)
 def _around() -> NDArray[np.intp]:
-    """504 x most: the triangles around each vertex, filled up with an index beyond the last one."""
+    """most x 504: the triangles around each vertex, filled up with an index beyond the last one."""
     lists: list[list[int]] = [[] for _ in range(int(triangles().max()) + 1)]
     for number, corners in enumerate(triangles().tolist()):
         for corner in corners:
             lists[corner].append(number)
     most = max(map(len, lists))
-    return np.array([found + [len(triangles())] * (most - len(found)) for found in lists])
+    return np.array([found + [len(triangles())] * (most - len(found)) for found in lists]).T.copy()
 
 
 _UPRIGHT = np.eye(4, dtype=np.float32)

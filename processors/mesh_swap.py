@@ -131,7 +131,9 @@ class _Worn:
         """What each cell's colour is multiplied by, rows x columns x 3."""
         small = max(1, min(grid.columns, grid.rows) // 24)
         size = (-(-grid.columns // small), -(-grid.rows // small))
-        target = cv2.resize(under, size, interpolation=cv2.INTER_AREA).astype(np.float32)
+        # Sixteen samples of a field are mean enough, and take a seventh of the time that every pixel would.
+        samples = cv2.resize(under, (4 * size[0], 4 * size[1]), interpolation=cv2.INTER_LINEAR)
+        target = cv2.resize(samples, size, interpolation=cv2.INTER_AREA).astype(np.float32)
         weight = cv2.resize(alpha, size, interpolation=cv2.INTER_AREA).astype(np.float32) / np.float32(255)
         radius = 0.15 * height / small
         strength = self.params.colour
