@@ -102,7 +102,14 @@ class App:
         await fanout.start()
         house.push_async_callback(fanout.close)
 
-        engines = Engines(settings.inference, cache=self.cache_dir / "engines.json")
+        def tell_engines() -> None:
+            for board in boards:
+                board.engines_changed(engines.problems)
+
+        def engines_changed() -> None:  # on any thread
+            loop.call_soon_threadsafe(tell_engines)
+
+        engines = Engines(settings.inference, cache=self.cache_dir / "engines.json", changed=engines_changed)
         house.callback(engines.close)
         pool = Pool("infer", engines.plan.workers)
         house.callback(pool.close)
@@ -126,6 +133,7 @@ class App:
         boards.append(board)
         board.set_outputs(tuple((sink.name, kind(sink)) for sink in self.sinks))
 
+        server: ControlServer | None = None
         if settings.control.enabled:
             server = ControlServer(board, settings.control, self.runtime_dir)
             await server.start()
@@ -151,6 +159,8 @@ class App:
                 tasks.create_task(watch_lag(self.meter, self.clock), name="lag"),
                 tasks.create_task(self._first(live, board, engines), name="first"),
             ]
+            if server is not None:
+                helpers.append(tasks.create_task(server.wait(), name="control"))
             running = tasks.create_task(live.run(), name="live")
             stopping = tasks.create_task(self.stop.wait(), name="stop")
             try:
@@ -190,7 +200,7 @@ class App:
 
 
 def _cause(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The one error of a group that the user can mend, else the group itself: a bug keeps its traceback."""
+    """The one error of a group, or the first if the user can mend them all; else the group itself."""
     leaves: list[BaseException] = []
     stack: list[BaseException] = [group]
     while stack:
@@ -199,6 +209,6 @@ def _cause(group: BaseExceptionGroup[BaseException]) -> BaseException:
             stack.extend(error.exceptions)
         else:
             leaves.append(error)
-    if all(isinstance(leaf, FaceswapdError) for leaf in leaves):
+    if len(leaves) == 1 or all(isinstance(leaf, FaceswapdError) for leaf in leaves):
         return leaves[0]
     return group

@@ -50,7 +50,9 @@ def run_settings(args: argparse.Namespace) -> Settings:
         "source": args.source, "outputs": args.output, "size": args.size, "fps": args.fps, "fit": args.fit,
         "processors": args.processors, "on_no_face": args.on_no_face, "for_s": args.for_s,
         "badge": False if args.no_badge else None, "loop": True if args.loop else None,
-        "inference": _given(engine=args.engine, provider=args.provider, threads=args.threads),
+        "inference": _given(
+            engine=args.engine, provider=args.provider, precision=args.precision, threads=args.threads
+        ),
         "control": _given(port=args.port, enabled=False if args.no_control else None),
     }  # fmt: skip
     settings = config.load(options, args.config)

@@ -194,11 +194,15 @@ class StateBoard:
         self._say("source", "", phase="live")
         self._cover(self._state.privacy, self._state.frozen)
 
+    def engines_changed(self, problems: tuple[str, ...]) -> None:
+        """Another engine serves a model, or one did not start."""
+        self._say("engines", "; ".join(problems), engine=self._engines())
+
     def problem(self, topic: str, text: str) -> None:
         """Says what is wrong with a part (a sink, a model); an empty text says that all is well again."""
         self._say(topic, text)
 
-    def _say(self, topic: str, text: str, **changes: str) -> None:
+    def _say(self, topic: str, text: str, **changes: object) -> None:
         if text:
             self._problems[topic] = text
         else:
