@@ -1,6 +1,7 @@
 """`doctor`: what is installed, what is missing and what to do about it."""
 
 import argparse
+import logging
 import platform
 import sys
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ from rich.console import Console
 
 from .. import __version__
 from ..core.errors import FaceswapdError
+from .logs import configure
 from .outputs import how_to_get_one
 
 
@@ -28,6 +30,7 @@ Check = Callable[[], Iterator[Finding]]
 
 def doctor(args: argparse.Namespace) -> int:
     """Prints all findings; 0 unless one is an error, then 78."""
+    configure(logging.WARNING)
     found = list(examine())
     if args.json:
         sys.stdout.write(msgspec.json.encode(found).decode() + "\n")
