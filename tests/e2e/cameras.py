@@ -142,18 +142,8 @@ def seen_by_ffmpeg(path: str, size: Size, frames: int) -> Seen:
     """Reads so many frames of I420 as the device gives them; their times are those of arrival."""
     seen = Seen(True, size)
     width, height = size
-    command = ["ffmpeg", "-v", "error", "-nostdin", "-f", "v4l2", "-input_format", "yuv420p", "-i", path]
-    command += [
-        "-frames:v",
-        str(frames),
-        "-fps_mode",
-        "passthrough",
-        "-f",
-        "rawvideo",
-        "-pix_fmt",
-        "yuv420p",
-        "-",
-    ]
+    take = f"ffmpeg -v error -nostdin -f v4l2 -input_format yuv420p -i {path} -frames:v {frames}"
+    command = f"{take} -fps_mode passthrough -f rawvideo -pix_fmt yuv420p -".split()
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         assert process.stdout
         while len(data := process.stdout.read(width * height * 3 // 2)):
@@ -171,9 +161,7 @@ def note(seen: Seen, pixels: Pixels) -> None:
 
 def off(bars: list[list[int]]) -> int:
     """The largest distance of a channel from the pattern's own colours."""
-    return max(
-        abs(a - b) for bar, true in zip(bars, BARS, strict=True) for a, b in zip(bar, true, strict=True)
-    )
+    return int(np.abs(np.array(bars) - np.array(BARS)).max())
 
 
 def capabilities(path: str) -> int:

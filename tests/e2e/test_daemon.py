@@ -1,5 +1,6 @@
 """The main job on real devices: a camera, the daemon, a virtual camera, and the programs that use it."""
 
+import json
 import shutil
 import signal
 import subprocess
@@ -187,16 +188,74 @@ def test_switching_a_processor_from_another_process_changes_the_pixels(
     )
 
 
+def test_switching_a_face_processor_off_and_on_is_seen_in_the_face(
+    driver: Driver, tmp_path: Path, record_property: Note
+) -> None:
+    def detail() -> float:
+        face = cv2.cvtColor(grab(OUTPUT)[-1], cv2.COLOR_BGR2GRAY)[200:520, 440:840]
+        return float(cv2.Laplacian(face, cv2.CV_64F).var())
+
+    with Daemon(tmp_path, "--source", "portrait:", *to(HD), "--processors", "anonymize") as daemon:
+        daemon.wait_until_live()
+        hidden = detail()
+        daemon.ctl("set", "anonymize", "enabled=false")
+        plain = detail()
+        daemon.ctl("toggle", "anonymize")
+        again = detail()
+        assert daemon.stop() == 0, daemon.log
+
+    record_property("detail hidden, plain, hidden", [round(x, 1) for x in (hidden, plain, again)])
+    assert plain > 2 * max(hidden, again)
+
+
+def test_an_unplugged_webcam_leaves_a_picture_and_comes_back(
+    driver: Driver, vivid: str, tmp_path: Path, record_property: Note
+) -> None:
+    plug = Path("/sys/bus/platform/drivers/vivid")
+    reference = grab(vivid)[0]
+    with Daemon(tmp_path, "--source", vivid, *to(), *PASS) as daemon:
+        daemon.wait_until_live()
+        camera = cv2.VideoCapture(OUTPUT, cv2.CAP_V4L2)
+        times: list[float] = []
+
+        def read_until(webcam: bool) -> None:
+            end = time.monotonic() + 30
+            while times[-1:] < [end]:
+                ok, pixels = camera.read()
+                times.append(time.monotonic())
+                if ok and (turned(np.asarray(pixels, np.uint8), reference)[1] < 4) is webcam:
+                    return
+            pytest.fail(f"the webcam's picture is {'not there' if webcam else 'still there'}:\n{daemon.log}")
+
+        read_until(webcam=True)
+        (plug / "unbind").write_text("vivid.0")
+        read_until(webcam=False)
+        (plug / "bind").write_text("vivid.0")
+        read_until(webcam=True)
+        camera.release()
+        assert daemon.stop() == 0, daemon.log
+
+    longest = max(b - a for a, b in pairwise(times))
+    record_property("longest time without a frame, s", round(longest, 3))
+    assert longest < 0.5
+    assert daemon.log.count("event=source.lost") == 1
+
+
 def test_an_mjpg_webcam_is_read_at_its_rate(driver: Driver, tmp_path: Path, record_property: Note) -> None:
     """A loopback that ffmpeg feeds with JPEG pictures is such a webcam: vivid has none."""
     picture = ["-re", "-f", "lavfi", "-i", "testsrc2=s=1280x720:r=30", "-c:v", "mjpeg", "-q:v", "3"]
     with program("ffmpeg", "-v", "error", "-nostdin", *picture, "-f", "v4l2", SPARE):
         wait_for(lambda: capabilities(SPARE) == abi.CAP_CAPTURE)
+        fourcc = subprocess.run(["v4l2-ctl", "-d", SPARE, "-V"], capture_output=True, text=True, check=True)
         with Daemon(tmp_path, "--source", SPARE, *to(HD), *PASS, "--for", "8", "--json") as daemon:
             daemon.wait_until_live()
             moving = grab(OUTPUT, frames=10)
             assert daemon.wait() == 0, daemon.log
 
+    report = json.loads(next(line for line in daemon.log.splitlines() if line.startswith("{")))
+    record_property("mjpg webcam fps", report["fps"])
+    assert "MJPG" in fourcc.stdout or "JPEG" in fourcc.stdout
+    assert report["fps"] == pytest.approx(30, rel=0.05)
     assert any((a != b).any() for a, b in pairwise(moving))
     assert np.ptp(moving[-1]) > 200
 

@@ -1,0 +1,185 @@
+"""The web remote in a real browser: with the real daemon behind it, and with a daemon that can do everything."""
+
+import asyncio
+import base64
+import os
+import shutil
+import sys
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from chromium import Tab, opened
+from control_fakes import AbleCommands, serving
+
+from faceswapd.control.client import Client, connect
+
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.skipif(not shutil.which("chromium"), reason="chromium is not installed"),
+]
+
+ROOT = Path(__file__).parent.parent.parent
+READY = "!document.getElementById('remote').hidden"
+
+
+def within(test: Coroutine[Any, Any, None], seconds: float = 60) -> None:
+    asyncio.run(asyncio.wait_for(test, seconds))
+
+
+def test_every_control_does_what_it_says(tmp_path: Path) -> None:
+    async def test() -> None:
+        commands = AbleCommands()
+        async with serving(tmp_path, commands) as (server, _), opened(server.pairing_url()) as tab:
+            await tab.resize(1280, 900)
+            await tab.until(READY)
+            assert await tab.run("location.hash") == ""
+            await tab.until("document.getElementById('preview').dataset.seq === '7'")
+
+            await tab.run("document.getElementById('privacy').click()")
+            await tab.until("document.getElementById('privacy').getAttribute('aria-pressed') === 'true'")
+            assert commands.now.privacy
+            await tab.press("f")
+            await tab.until("document.getElementById('freeze').getAttribute('aria-pressed') === 'true'")
+            assert commands.now.frozen
+
+            await tab.press("2")
+            await tab.until("document.getElementById('processor-mesh_swap').checked")
+            assert commands.now.processors[1].enabled
+            await tab.run("document.getElementById('processor-anonymize').click()")
+            await tab.until("document.querySelector('#processor-anonymize').closest('.processor')"
+                            ".querySelector('.params').hidden")  # fmt: skip
+            assert not commands.now.processors[0].enabled
+
+            await slide(tab, "param-mesh_swap-opacity", 0.25)
+            async with asyncio.timeout(5):
+                while commands.now.processors[1].params["opacity"] != 0.25:
+                    await asyncio.sleep(0.05)
+
+            await tab.run("document.querySelector('#presets button').click()")
+            async with asyncio.timeout(5):
+                while commands.now.on_no_face != "freeze":
+                    await asyncio.sleep(0.05)
+            assert tab.complaints == []
+
+            await tab.run("location.reload()")  # paired: the browser comes back by itself
+            await asyncio.sleep(0.3)
+            await tab.until(READY)
+            assert await tab.run("document.getElementById('processor-mesh_swap').checked")
+
+    within(test())
+
+
+def test_a_face_with_the_question_of_consent(tmp_path: Path) -> None:
+    async def test() -> None:
+        commands = AbleCommands()
+        picture = cv2.imencode(".jpg", np.random.default_rng(1).integers(0, 255, (300, 300, 3), np.uint8))[
+            1
+        ].tobytes()
+        async with serving(tmp_path, commands) as (server, _), opened(server.pairing_url()) as tab:
+            await tab.until(READY)
+            await tab.run("document.getElementById('add-face').click()")
+            await tab.run(
+                f"""(() => {{ const files = new DataTransfer();
+                files.items.add(new File([new Uint8Array({list(picture)})], "somebody.jpg", {{type: "image/jpeg"}}));
+                const input = document.getElementById('face-file');
+                input.files = files.files; input.dispatchEvent(new Event('change')); }})()"""
+            )
+            assert await tab.run("document.getElementById('face-name').value") == "somebody"
+            await tab.run("document.querySelector('#face-form [type=submit]').click()")
+            assert await tab.run("document.getElementById('face-dialog').open")  # no basis, no face
+            assert commands.pictures == {}
+            await tab.run("document.querySelector('[value=permission]').click()")
+            await tab.run("document.querySelector('#face-form [type=submit]').click()")
+            await tab.until("document.querySelector('[data-face=somebody] img')")
+            assert commands.pictures == {"somebody": picture}
+            assert not await tab.run("document.getElementById('face-dialog').open")
+            await tab.run("document.querySelector('[data-face=somebody]').click()")
+            await tab.until(
+                "document.querySelector('[data-face=somebody]').getAttribute('aria-checked') === 'true'"
+            )
+            assert commands.now.face == "somebody"
+            assert tab.complaints == []
+
+    within(test())
+
+
+def test_without_a_link_it_says_how_to_pair_and_after_a_loss_it_comes_back(tmp_path: Path) -> None:
+    async def test() -> None:
+        async with serving(tmp_path) as (server, _):
+            port = server.port
+            async with opened(f"http://127.0.0.1:{port}/") as tab:
+                await tab.until("!document.getElementById('pairing').hidden")
+                assert "faceswapd ctl pair" in await tab.run("document.getElementById('pairing').innerText")
+                await tab.send("Page.navigate", url="about:blank")
+                await tab.send("Page.navigate", url=server.pairing_url())
+                await tab.until(READY)
+                await server.close()
+                await tab.until("document.getElementById('connection').dataset.state === 'lost'")
+                async with serving(tmp_path, port=port):
+                    await tab.until("document.getElementById('connection').dataset.state === 'live'", 20)
+
+    within(test())
+
+
+def test_a_click_changes_the_pixels_of_the_output(tmp_path: Path) -> None:
+    """The real daemon, its bundled portrait, and a browser."""
+
+    async def test() -> None:
+        async with daemon(tmp_path) as remote:
+            link = (await remote.call("pair.link"))["url"]
+            async with opened(link) as tab:
+                await tab.resize(1280, 900)
+                await tab.until(READY, 30)
+                await tab.until("Number(document.getElementById('preview').dataset.seq) > 0", 30)
+                await tab.until("document.getElementById('processor-anonymize').checked")
+                masked = await sharpness(remote)
+                await tab.run("document.getElementById('processor-anonymize').click()")
+                await tab.until("!document.getElementById('processor-anonymize').checked")
+                await asyncio.sleep(0.5)
+                assert await sharpness(remote) > 1.5 * masked
+                await tab.press("p")
+                await tab.until("document.getElementById('showing').textContent.includes('placeholder')")
+                assert tab.complaints == []
+
+    within(test(), 100)
+
+
+async def slide(tab: Tab, id_: str, value: float) -> None:
+    await tab.run(
+        f"(() => {{ const s = document.getElementById('{id_}'); s.value = {value};"
+        " s.dispatchEvent(new Event('input')); })()"
+    )
+
+
+async def sharpness(remote: Client) -> float:
+    """Detail in the middle of the picture, where the portrait's face is."""
+    data = await remote.ask("snapshot.get", dict)
+    jpeg = np.frombuffer(base64.b64decode(data["jpeg"]), np.uint8)
+    pixels = cv2.imdecode(jpeg, cv2.IMREAD_GRAYSCALE)
+    assert pixels is not None
+    return float(cv2.Laplacian(pixels[150:450, 440:840], cv2.CV_64F).var())
+
+
+@asynccontextmanager
+async def daemon(runtime: Path) -> AsyncIterator[Client]:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, str(ROOT / "faceswapd.py"), "run", "--source", "portrait:", "--output", "memory:", "--port", "0",
+        env={**os.environ, "XDG_RUNTIME_DIR": str(runtime)}, cwd=ROOT,
+    )  # fmt: skip
+    try:
+        async with asyncio.timeout(40):
+            while not (sockets := list((runtime / "faceswapd").glob("*.sock"))):
+                await asyncio.sleep(0.1)
+            remote = await connect(f"unix:{sockets[0]}")
+            while (await remote.state()).phase != "live":
+                await asyncio.sleep(0.1)
+        async with remote:
+            yield remote
+    finally:
+        process.terminate()
+        await process.wait()
