@@ -18,7 +18,10 @@ class Face:
     points: Points
     """478 x 3, float32: MediaPipe's face mesh with irises; x, y in frame pixels, z in the same scale."""
     score: float
-    """How sure the mesh is that a face is there, 0 to 1."""
+    """How sure the mesh is that a face is there, 0.5 to 1.
+
+    0 while anonymising: only a detector sees it, and the points are a neutral mesh laid over what it saw.
+    """
     held_ns: int = 0
     """0 for a face seen in this frame, else for how long it has been held since it was lost."""
 
