@@ -46,7 +46,16 @@ class RecordStatus(msgspec.Struct, frozen=True):
 
     recording: bool
     path: str = ""
+    """The film that grows, or the last one."""
     seconds: float = 0.0
+    films: tuple[str, ...] = ()
+    """All films of this recording, oldest first: a long one is cut, and a failed encoder ends its film."""
+    bytes_written: int = 0
+    encoder: str = ""
+    notice: str = ""
+    """What a user should know, one line: another encoder had to take over, the disk was full."""
+    recovered: tuple[str, ...] = ()
+    """Films of an earlier run that was cut off, which were finished at this start."""
 
 
 @runtime_checkable

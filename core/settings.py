@@ -44,6 +44,28 @@ class ControlSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     max_clients: int = 64
 
 
+class RecordSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How what is shown is recorded."""
+
+    path: str | None = None
+    """Recorded from the start: a film, or a folder; empty takes `folder` and `name`. None: when told to."""
+    folder: str = ""
+    """Where films without a folder go; empty is the user's folder of videos."""
+    name: str = "{date}-{time}.mp4"
+    encoder: str = "auto"
+    """`auto`, a codec (h264, hevc, av1, vp9) or an encoder's own name."""
+    quality: int = 60
+    """0 to 100."""
+    segment_s: float | None = None
+    """A new film begins after so long."""
+    max_bytes: int | None = None
+    """The recording ends at this size."""
+    keep_free: int | None = None
+    """Bytes of the disk that it leaves free; None: 256 MiB, or a twentieth of a small disk."""
+    constant_rate: bool = False
+    """Exactly `fps` pictures a second; else each picture has the time it was taken at."""
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Everything that a run is told."""
 
@@ -65,3 +87,4 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Ends by itself after so many seconds, counted from the first processed frame."""
     inference: InferenceSettings = InferenceSettings()
     control: ControlSettings = ControlSettings()
+    record: RecordSettings = RecordSettings()

@@ -27,12 +27,14 @@ from ..processors.processor import Workshop
 from ..processors.registry import registry
 from ..processors.track_faces import FaceTracker
 from ..sinks.fanout import Fanout
+from ..sinks.orphans import Journal
 from ..sinks.sink import Sink
 from ..trust.disclosure import Disclosure
 from ..trust.failclosed import Gate, Policy
 from .lag import watch_lag
 from .live import Live
 from .outputs import kind
+from .recording import Recordings
 from .state import StateBoard
 
 log = structlog.get_logger(__name__)
@@ -51,6 +53,8 @@ class Ending:
     stats: Stats
     first_frame_s: float | None
     """From the call of `run` to the first processed frame; None if there was none."""
+    recorded: tuple[str, ...] = ()
+    """The films of the last recording."""
 
 
 @dataclass(slots=True)
@@ -64,6 +68,8 @@ class App:
     version: str
     runtime_dir: Path
     cache_dir: Path
+    state_dir: Path | None = None
+    """For what must outlive a crash; None: beside what is cached."""
     clock: Clock = field(default_factory=SystemClock)
     meter: Meter = field(default_factory=Meter)
     on_ready: Callable[[StateBoard], None] = lambda _: None
@@ -94,13 +100,26 @@ class App:
             for board in boards:
                 board.problem(sink.name, text)
 
+        def sink_failed(sink: Sink, error: Exception) -> None:
+            if not recordings.failed(sink, error):
+                sink_problem(sink, str(error))
+
+        def record_problem(text: str) -> None:
+            for board in boards:
+                board.problem("record", text)
+
         fanout = Fanout(
             self.sinks, settings.size, settings.fps, self.clock, self.meter,
-            on_failure=lambda sink, error: sink_problem(sink, str(error)),
+            on_failure=sink_failed,
             on_recovery=lambda sink: sink_problem(sink, ""),
         )  # fmt: skip
+        journal = Journal((self.state_dir or self.cache_dir) / "recordings")
+        recordings = Recordings(settings, fanout, self.clock, journal, problem=record_problem)
         await fanout.start()
         house.push_async_callback(fanout.close)
+        house.push_async_callback(recordings.close)
+        if settings.record.path is not None:
+            await recordings.start_recording(settings.record.path)
 
         def tell_engines() -> None:
             for board in boards:
@@ -129,6 +148,7 @@ class App:
             settings, self.version, builder, known, self.library, live, fanout,
             engines.serving, self.meter, self.clock,
         )  # fmt: skip
+        board.recordings = recordings
         live.on_showing = board.showing
         boards.append(board)
         board.set_outputs(tuple((sink.name, kind(sink)) for sink in self.sinks))
@@ -158,6 +178,7 @@ class App:
             helpers = [
                 tasks.create_task(watch_lag(self.meter, self.clock), name="lag"),
                 tasks.create_task(self._first(live, board, engines), name="first"),
+                tasks.create_task(recordings.recover(), name="recover"),
             ]
             if server is not None:
                 helpers.append(tasks.create_task(server.wait(), name="control"))
@@ -178,7 +199,7 @@ class App:
                     for task in (running, *helpers):
                         task.cancel()
         first_s = None if live.first_ns is None else (live.first_ns - started_ns) / 1e9
-        return Ending(board.state(), board.stats(), first_s)
+        return Ending(board.state(), board.stats(), first_s, recordings.record_status().films)
 
     async def _first(self, live: Live, board: StateBoard, engines: Engines) -> None:
         """What waits for the first processed frame: the clock of `for_s`, and the timing of the engines."""

@@ -12,6 +12,7 @@ import platformdirs
 
 from ..core.errors import ConfigError, FaceswapdError, UsageError
 from ..core.settings import Settings, Size
+from .units import parse_bytes, parse_duration
 
 ENV_PREFIX = "FACESWAPD_"
 
@@ -97,6 +98,8 @@ def _normal(values: dict[str, Any], error: type[FaceswapdError], where: str) -> 
     if isinstance(values.get("processors"), str):
         names = [n.strip() for n in values["processors"].split(",")]
         values["processors"] = [] if names == ["none"] else [n for n in names if n]
+    if isinstance(values.get("record"), dict):
+        values["record"] = _normal_record(values["record"], error, where)
     params = values.pop("processor", {})
     if "processors" in values:
         values["processors"] = [{"name": p} if isinstance(p, str) else p for p in values["processors"]]
@@ -106,6 +109,19 @@ def _normal(values: dict[str, Any], error: type[FaceswapdError], where: str) -> 
             else p
             for p in values["processors"]
         ]
+    return values
+
+
+def _normal_record(values: dict[str, Any], error: type[FaceswapdError], where: str) -> dict[str, Any]:
+    """Durations and sizes as people write them: `segment_s = "10m"`, `max_bytes = "4G"`."""
+    values = dict(values)
+    parsers = {"segment_s": parse_duration, "max_bytes": parse_bytes, "keep_free": parse_bytes}
+    for field, parse in parsers.items():
+        if isinstance(values.get(field), str):
+            try:
+                values[field] = parse(values[field])
+            except ValueError as wrong:
+                raise error(f"{where}: record.{field}: {wrong}") from None
     return values
 
 

@@ -40,8 +40,22 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     add("--port", type=int, help="of the control channel (default: 7865)")
     add("--no-control", action="store_true", help="run without a control channel")
     add("--overwrite", action="store_true", help="replace an existing film")
+    add_record_options(parser)
     add("--json", action="store_true", help="print the numbers of the run as one JSON object at its end")
     add("--verbose", "-v", action="store_true", help="log more")
+
+
+def add_record_options(parser: argparse.ArgumentParser) -> None:
+    """The options of recording beside the virtual camera."""
+    add = parser.add_argument_group("recording").add_argument
+    add("--record", nargs="?", const="", metavar="FILE",
+        help="record what is shown, from the start; without a name one by date in the folder of videos")  # fmt: skip
+    add("--encoder", metavar="NAME", help="auto, h264, hevc, av1, vp9 or an encoder's own name")
+    add("--quality", type=int, metavar="0-100", help="of the film (default: 60)")
+    add("--segment", metavar="10m", help="begin a new film after so long")
+    add("--max-size", metavar="4G", help="end the recording at this size")
+    add("--keep-free", metavar="1G", help="what is left free on the disk (default: 256M)")
+    add("--constant-rate", action="store_true", default=None, help="exactly --fps pictures a second")
 
 
 def run_settings(args: argparse.Namespace) -> Settings:
@@ -54,9 +68,19 @@ def run_settings(args: argparse.Namespace) -> Settings:
             engine=args.engine, provider=args.provider, precision=args.precision, threads=args.threads
         ),
         "control": _given(port=args.port, enabled=False if args.no_control else None),
+        "record": _given(**_record(args)),
     }  # fmt: skip
     settings = config.load(options, args.config)
     return config.with_params(settings, [_assignment(text) for text in args.params])
+
+
+def _record(args: argparse.Namespace) -> dict[str, Any]:
+    # A name on the command line means this folder; in the configuration, the folder of recordings.
+    path = str(Path(args.record).absolute()) if args.record else args.record
+    return {
+        "path": path, "encoder": args.encoder, "quality": args.quality, "segment_s": args.segment,
+        "max_bytes": args.max_size, "keep_free": args.keep_free, "constant_rate": args.constant_rate,
+    }  # fmt: skip
 
 
 def _given(**values: Any) -> dict[str, Any] | None:

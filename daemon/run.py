@@ -18,6 +18,7 @@ from ..core.errors import UsageError
 from ..core.settings import ControlSettings, ProcessorSettings, Settings
 from ..inference.providers import check_installation
 from ..processors.library import Library
+from ..sinks.video import CONTAINERS
 from . import places
 from .app import App, Ending
 from .logs import configure
@@ -35,11 +36,12 @@ def run(args: argparse.Namespace) -> int:
     settings = run_settings(args)
     library = Library(places.data_dir())
     settings = _wearing(settings, library, args.face, args.consent)
-    films = [word for word in settings.outputs if Path(word).suffix]
+    films = [word for word in settings.outputs if Path(word).suffix.lower() in CONTAINERS]
     app = _app(settings, library, overwrite=args.overwrite)
     app.on_ready = _say_ready
     ending = serve(app)
-    result = report(ending.state, ending.stats, films[0] if films else None, ending.first_frame_s)
+    saved = [*films, *ending.recorded]
+    result = report(ending.state, ending.stats, saved[0] if saved else None, ending.first_frame_s)
     _tell(result, as_json=args.json, quiet=settings.for_s is None)
     return 0
 
@@ -81,6 +83,7 @@ def _app(settings: Settings, library: Library, *, overwrite: bool) -> App:
         version=__version__,
         runtime_dir=places.runtime_dir(),
         cache_dir=places.cache_dir(),
+        state_dir=places.state_dir(),
     )
 
 

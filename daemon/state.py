@@ -7,7 +7,7 @@ from typing import Protocol
 import msgspec
 import structlog
 
-from ..core.abilities import OutputInfo
+from ..core.abilities import OutputInfo, Recording, RecordStatus
 from ..core.clock import Clock
 from ..core.errors import FaceswapdError, UsageError
 from ..core.events import (
@@ -71,6 +71,8 @@ class StateBoard:
     ) -> None:
         self.tell: Callable[[Event], None] = lambda _: None
         """Given every event, in the event loop."""
+        self.recordings: Recording | None = None
+        """What records; None: nothing can be recorded."""
         self._settings = settings
         self._builder = builder
         self._registry = registry
@@ -141,6 +143,23 @@ class StateBoard:
             OutputInfo(name, kind, self._settings.fps, self._problems.get(name, ""))
             for name, kind in self._outputs
         )
+
+    def record_status(self) -> RecordStatus:
+        """Whether what is shown is being recorded."""
+        return self.recordings.record_status() if self.recordings else RecordStatus(recording=False)
+
+    async def start_recording(self, path: str) -> RecordStatus:
+        """Begins a recording; raises as `Recordings.start_recording`."""
+        return await self._recordings().start_recording(path)
+
+    async def stop_recording(self) -> RecordStatus:
+        """Ends the recording; raises UsageError when there is none."""
+        return await self._recordings().stop_recording()
+
+    def _recordings(self) -> Recording:
+        if self.recordings is None:
+            raise UsageError("nothing can be recorded here", "start the daemon with `faceswapd run`")
+        return self.recordings
 
     async def execute(self, commands: tuple[Command, ...]) -> State:
         """Applies all of them at one frame boundary, or none.

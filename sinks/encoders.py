@@ -1,7 +1,7 @@
 """Which encoder writes a film: what could, in what order and how set up, and what really does here."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Literal
@@ -11,7 +11,7 @@ import structlog
 from av.codec.codec import UnknownCodecError
 from av.video.codeccontext import VideoCodecContext
 
-from ..core.errors import ConfigError, UsageError
+from ..core.errors import ConfigError, DeviceLostError, UsageError
 from ..core.settings import Size
 
 log = structlog.get_logger(__name__)
@@ -25,6 +25,12 @@ _PROBED = 3  # frames: enough for a hardware encoder to take its session and giv
 _KEY_S = 2.0  # between key frames: how exactly a player can seek
 
 Options = Mapping[str, str]
+
+
+class EncoderLostError(DeviceLostError):
+    """An encoder failed in the middle of a film: its driver went away, its session was taken."""
+
+    code = "encoder_lost"
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,11 +205,13 @@ def choose(
     live: bool,
     quality: int = QUALITY,
     codecs: tuple[str, ...] = CODECS,
+    without: Set[str] = frozenset(),
     probe: Callable[[Encoder, Size, float], str] = probe,
 ) -> Encoder:
     """The first encoder that really works: `wanted` is `auto`, a codec or an encoder's own name.
 
     `auto` takes h264, which plays everywhere, or the first of `codecs` (what the container can hold).
+    Encoders named in `without` are not tried.
     Blocks for some 50 ms. Raises UsageError for a name that nobody knows or that `codecs` leaves out,
     ConfigError with each refusal when none works.
     """
@@ -217,6 +225,9 @@ def choose(
         )
     refusals: list[str] = []
     for candidate in candidates:
+        if candidate.name in without:
+            refusals.append(f"{candidate.name}: failed before")
+            continue
         encoder = settings(candidate, size, fps, live=live, quality=quality)
         if not (refusal := probe(encoder, size, fps)):
             log.info("encoder.chosen", encoder=encoder.name, live=live, refused=refusals)

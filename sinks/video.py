@@ -1,6 +1,8 @@
 """A film: frames into a file, at the times they were taken."""
 
 import os
+from collections import deque
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from fractions import Fraction
 from io import FileIO
@@ -11,13 +13,14 @@ import av
 import numpy as np
 import structlog
 from av.container import OutputContainer
+from av.packet import Packet
 from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
 from av.video.stream import VideoStream
 
 from ..core.errors import DeviceLostError, MissingInputError, UsageError
 from ..core.frame import Frame, Pixels
 from ..core.settings import Size
-from .encoders import CODECS, QUALITY, TIME_BASE, Encoder, choose, matrix_of
+from .encoders import CODECS, QUALITY, TIME_BASE, Encoder, EncoderLostError, choose, matrix_of
 from .sink import WhenFull
 
 log = structlog.get_logger(__name__)
@@ -74,9 +77,12 @@ class VideoSink:
         encoder: str = "auto",
         quality: int = QUALITY,
         whole: bool = True,
+        without: Set[str] = frozenset(),
     ) -> None:
         """`whole`: the film appears under its name when it is complete, or not at all; it grows beside it,
         hidden. Otherwise it has its name from the first byte, and plays even if the power goes.
+
+        Encoders named in `without` are not tried.
 
         Raises UsageError for a suffix that is no film's.
         """
@@ -91,13 +97,15 @@ class VideoSink:
         self._when_full = when_full
         self._wanted, self._quality = encoder, quality
         self._whole = whole
+        self._without = without
         self._part = path.with_name(f".{path.stem}-{os.getpid()}.part{path.suffix}") if whole else path
         self._reformatter = VideoReformatter()
         self._disk: FileIO | None = None
         self._file: OutputContainer | None = None
         self._stream: VideoStream | None = None
         self._encoder: Encoder | None = None
-        self._failed = self._unwanted = False
+        self._failed = self._broken = self._unwanted = self._written = False
+        self._inside: deque[tuple[int, Frame]] = deque()
         self._first_ns: int | None = None
         self._last = -1
         self._unordered = 0
@@ -117,6 +125,21 @@ class VideoSink:
         """The encoder at work; empty before `open`."""
         return self._encoder.name if self._encoder else ""
 
+    @property
+    def bytes_written(self) -> int:
+        """The size of the file so far."""
+        return os.fstat(self._disk.fileno()).st_size if self._disk and not self._disk.closed else 0
+
+    @property
+    def duration_s(self) -> float:
+        """From the first frame to the last one so far."""
+        return float(max(0, self._last) * TIME_BASE)
+
+    @property
+    def unwritten(self) -> tuple[Frame, ...]:
+        """The frames that the encoder took and has not given back, oldest first: lost if it fails."""
+        return tuple(frame for _, frame in self._inside)
+
     def open(self) -> None:
         """Chooses an encoder and creates the file.
 
@@ -131,26 +154,38 @@ class VideoSink:
             live=self._when_full is not WhenFull.WAIT,
             quality=self._quality,
             codecs=self._kind.codecs,
+            without=self._without,
         )
         options = self._kind.whole if self._whole else self._kind.growing
+        self._disk = None
         try:
-            self._disk = _Disk(self._part, "w+")
+            # Nobody else's file is touched, not even one that was made a moment ago.
+            self._disk = _Disk(self._part, "w+" if self._whole or self._overwrite else "x+")
             file = av.open(self._disk, "w", format=self._kind.format, options=options)
             stream = file.add_stream(encoder.name)
             assert isinstance(stream, VideoStream)
             encoder.configure(stream.codec_context, self._size, self._fps)
             stream.time_base = TIME_BASE
         except (OSError, av.FFmpegError) as error:
+            if self._disk is not None:  # it is ours, and nothing is in it
+                self._disk.close()
+                self._part.unlink(missing_ok=True)
             raise MissingInputError(
                 f"cannot write {self._path}: {_reason(error)}", "save elsewhere"
             ) from error
         self._file, self._stream, self._encoder = file, stream, encoder
-        self._failed, self._first_ns, self._last = False, None, -1
+        self._failed = self._broken = self._written = False
+        self._first_ns, self._last = None, -1
+        self._inside.clear()
         if self._cut:
             log.warning("film.cut", film=self.name, size=self._size, why="4:2:0 takes even sizes only")
 
     def put(self, frame: Frame) -> None:
-        """Encodes one frame. Raises DeviceLostError when it cannot be written (a full disk)."""
+        """Encodes one frame.
+
+        Raises DeviceLostError when it cannot be written (a full disk), EncoderLostError when the encoder
+        fails: what it gave before can still be closed as a film.
+        """
         assert self._file is not None
         assert self._stream is not None
         pts = self._time(frame)
@@ -161,10 +196,8 @@ class VideoSink:
         picture = self._convert(frame.pixels)
         picture.pts, picture.time_base = pts, TIME_BASE
         picture.duration = round(1 / self._fps / TIME_BASE)
-        try:
-            self._file.mux(self._stream.encode(picture))
-        except (OSError, av.FFmpegError) as error:
-            raise self._lost(error) from error
+        self._inside.append((pts, frame))
+        self._mux(self._encode(picture))
 
     def discard(self) -> None:
         """Lets `close` leave no film behind that is not whole: its job was given up. Any thread."""
@@ -178,14 +211,14 @@ class VideoSink:
         assert self._file is not None
         assert self._stream is not None
         assert self._disk is not None
-        empty = self._last < 0
+        empty = self._last < 0 or (self._broken and not self._written)
         if self._unordered:
             log.warning("film.unordered", film=self.name, frames=self._unordered)
         whole = not (empty or self._failed or self._unwanted)
         try:
             if empty or self._failed:  # libavformat 62 crashes in the trailer of a file without frames
                 self._disk.close()
-            else:
+            elif not self._broken:
                 self._file.mux(self._stream.encode(None))
             self._file.close()
             self._disk.close()
@@ -196,6 +229,7 @@ class VideoSink:
             raise self._lost(error) from error
         finally:
             self._file = None
+            self._inside.clear()
             if not whole and (self._whole or empty):
                 self._disk.close()
                 self._part.unlink(missing_ok=True)
@@ -234,6 +268,29 @@ class VideoSink:
         )
         picture.color_primaries = picture.color_trc = matrix
         return picture
+
+    def _encode(self, picture: av.VideoFrame) -> "list[Packet[Any]]":
+        assert self._stream is not None
+        try:
+            return self._stream.encode(picture)
+        except (OSError, av.FFmpegError) as error:
+            self._broken = True
+            raise EncoderLostError(
+                f"encoder {self.encoder} failed: {_reason(error)}", "take encoder auto"
+            ) from error
+
+    def _mux(self, packets: "Sequence[Packet[Any]]") -> None:
+        assert self._file is not None
+        # Muxing turns the times into the file's. What is not later than a packet's decoding time is out,
+        # also where B-frames come in another order.
+        out = [packet.dts for packet in packets if packet.dts is not None]
+        try:
+            self._file.mux(packets)
+        except (OSError, av.FFmpegError) as error:
+            raise self._lost(error) from error
+        self._written |= bool(packets)
+        while out and self._inside and self._inside[0][0] <= out[-1]:
+            self._inside.popleft()
 
     def _lost(self, error: Exception) -> DeviceLostError:
         self._failed = True

@@ -1,0 +1,171 @@
+"""Recordings of a run: begun, told of and ended; at most one at a time."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+import platformdirs
+import structlog
+
+from ..core.abilities import RecordStatus
+from ..core.clock import Clock
+from ..core.errors import BusyError, MissingInputError, UsageError
+from ..core.settings import RecordSettings, Settings
+from ..sinks.orphans import Journal
+from ..sinks.recorder import Limits, Recorder
+from ..sinks.sink import Sink
+from ..sinks.video import CONTAINERS
+
+log = structlog.get_logger(__name__)
+
+
+class Outlets(Protocol):
+    """The part of `sinks.fanout.Fanout` that a recording needs."""
+
+    async def add(self, sink: Sink) -> None:
+        """Opens a sink and feeds it."""
+
+    async def remove(self, sink: Sink) -> None:
+        """Lets a sink finish, and closes it."""
+
+
+class Recordings:
+    """Implements `core.abilities.Recording`. All methods run in the event loop."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        outlets: Outlets,
+        clock: Clock,
+        journal: Journal,
+        *,
+        problem: Callable[[str], None] = lambda _: None,
+        today: Callable[[], time.struct_time] = time.localtime,
+    ) -> None:
+        """`problem` is told what a user should know of the recording, a line; empty when all is well."""
+        self._settings = settings
+        self._outlets = outlets
+        self._clock = clock
+        self._journal = journal
+        self._problem = problem
+        self._today = today
+        self._recorder: Recorder | None = None
+        self._last: Recorder | None = None
+        self._changing = asyncio.Lock()
+        self._notice = ""
+        self._recovered: tuple[str, ...] = ()
+
+    def record_status(self) -> RecordStatus:
+        """Whether it records now, and what became of the last recording."""
+        recorder = self._recorder or self._last
+        if recorder is None:
+            return RecordStatus(recording=False, recovered=self._recovered)
+        done = recorder.progress
+        return RecordStatus(
+            recording=self._recorder is not None,
+            path=done.films[-1] if done.films else recorder.name,
+            seconds=round(done.seconds, 3),
+            films=done.films,
+            bytes_written=done.bytes_written,
+            encoder=done.encoder,
+            notice=self._notice,
+            recovered=self._recovered,
+        )
+
+    async def start_recording(self, path: str) -> RecordStatus:
+        """Begins a film; what is not absolute in `path` is within the folder of recordings.
+
+        Raises BusyError when one is being recorded, UsageError for a name that is taken or no film's,
+        MissingInputError where nothing can be written, DeviceLostError on a disk that is nearly full.
+        """
+        async with self._changing:
+            if self._recorder is not None:
+                raise BusyError(f"{self._recorder.name} is being recorded", "stop that recording first")
+            settings, loop = self._settings, asyncio.get_running_loop()
+            record = settings.record
+            film = await asyncio.to_thread(film_path, path, record, self._today())
+
+            def notice(text: str) -> None:
+                loop.call_soon_threadsafe(self._say, recorder, text)
+
+            recorder = Recorder(
+                film, settings.size, settings.fps, self._clock,
+                encoder=record.encoder, quality=record.quality, constant=record.constant_rate,
+                limits=Limits(record.segment_s, record.max_bytes, record.keep_free),
+                journal=self._journal, on_notice=notice,
+            )  # fmt: skip
+            self._recorder = self._last = recorder
+            self._say(recorder, "")
+            try:
+                await self._outlets.add(recorder)
+            except BaseException:
+                self._recorder = None
+                raise
+            log.info("record.started", film=recorder.name, encoder=recorder.progress.encoder)
+            return self.record_status()
+
+    async def stop_recording(self) -> RecordStatus:
+        """Ends the film and says where it is. Raises UsageError when there is none."""
+        async with self._changing:
+            if self._recorder is None:
+                raise UsageError("nothing is being recorded", "start a recording first")
+            await self._finish(self._recorder)
+            return self.record_status()
+
+    async def close(self) -> None:
+        """Ends the recording, if there is one."""
+        async with self._changing:
+            if self._recorder is not None:
+                await self._finish(self._recorder)
+
+    def failed(self, sink: Sink, error: Exception) -> bool:
+        """Told of every sink that has failed; True if it was the recording, which is over then."""
+        if not isinstance(sink, Recorder):
+            return False
+        log.warning("record.ended", film=sink.name, error=str(error))
+        self._say(sink, str(error))
+        if sink is self._recorder:
+            self._recorder = None
+        return True
+
+    async def recover(self) -> None:
+        """Finishes the films of earlier runs that were cut off, beside everything else."""
+        films = await asyncio.to_thread(self._journal.recover)
+        self._recovered = tuple(str(film) for film in films)
+
+    async def _finish(self, recorder: Recorder) -> None:
+        self._recorder = None
+        await self._outlets.remove(recorder)
+        log.info("record.stopped", films=recorder.progress.films, seconds=recorder.progress.seconds)
+
+    def _say(self, recorder: Sink, text: str) -> None:
+        if recorder is self._last:
+            self._notice = text
+            self._problem(text)
+
+
+def film_path(words: str, settings: RecordSettings, now: time.struct_time) -> Path:
+    """Where a recording goes: a film's path or a folder, `{date}` and `{time}` filled in.
+
+    The folder of recordings is made if it is not there, others are not. Raises UsageError for a name that
+    is no film's or has unknown braces.
+    """
+    folder = Path(settings.folder or platformdirs.user_videos_path()).expanduser()
+    path = folder / Path(words).expanduser() if words else folder
+    if path == folder:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise MissingInputError(f"folder {folder}: {error.strerror}", "set record.folder") from None
+    if path.is_dir():
+        path /= settings.name
+    try:
+        name = path.name.format(date=time.strftime("%Y-%m-%d", now), time=time.strftime("%H-%M-%S", now))
+    except (KeyError, IndexError, ValueError):
+        raise UsageError(f"recording {path.name}", "only {date} and {time} are filled in") from None
+    path = path.with_name(name)
+    if path.suffix.lower() not in CONTAINERS:
+        raise UsageError(f"recording {path}", f"its name ends with {', '.join(CONTAINERS)}")
+    return path

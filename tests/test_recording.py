@@ -1,0 +1,168 @@
+import asyncio
+import os
+import time
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any
+
+import av
+import pytest
+from fakes import FakeSink, frame
+
+from faceswapd.core.abilities import Recording
+from faceswapd.core.clock import SystemClock
+from faceswapd.core.errors import BusyError, DeviceLostError, MissingInputError, UsageError
+from faceswapd.core.meter import Meter
+from faceswapd.core.settings import RecordSettings, Settings
+from faceswapd.daemon.recording import Recordings, film_path
+from faceswapd.sinks.fanout import Fanout
+from faceswapd.sinks.orphans import Journal
+
+NOW = time.strptime("2026-11-22 18:03:07", "%Y-%m-%d %H:%M:%S")
+
+
+class House:
+    """A fan-out with one camera, and recordings beside it."""
+
+    def __init__(self, folder: Path, **record: Any) -> None:
+        self.folder = folder
+        self.said: list[str] = []
+        self.fanout = Fanout(
+            [FakeSink()], (64, 48), 30, SystemClock(), Meter(),
+            on_failure=lambda sink, error: self.failed.append(self.recordings.failed(sink, error)),
+        )  # fmt: skip
+        self.failed: list[bool] = []
+        settings = Settings(size=(64, 48), record=RecordSettings(folder=str(folder), **record))
+        self.journal = Journal(folder / "journal")
+        self.recordings = Recordings(
+            settings, self.fanout, SystemClock(), self.journal, problem=self.said.append, today=lambda: NOW
+        )
+
+    async def show(self, frames: int) -> None:
+        for n in range(frames):
+            self.fanout.publish(frame(n, captured_ns=time.monotonic_ns()))
+            await asyncio.sleep(0.002)
+
+    def live(self, work: Coroutine[Any, Any, None]) -> None:
+        async def run() -> None:
+            await self.fanout.start()
+            try:
+                await work
+            finally:
+                await self.recordings.close()
+                await self.fanout.close()
+
+        asyncio.run(run())
+
+
+def frames(path: str) -> int:
+    with av.open(path) as film:
+        return sum(1 for _ in film.decode(video=0))
+
+
+def test_it_is_the_ability_of_the_control_channel(tmp_path: Path) -> None:
+    assert isinstance(House(tmp_path).recordings, Recording)
+
+
+def test_a_recording_begins_and_ends_beside_the_camera(tmp_path: Path) -> None:
+    house = House(tmp_path)
+
+    async def work() -> None:
+        recordings = house.recordings
+        assert not recordings.record_status().recording
+        began = await recordings.start_recording("")
+        assert began.recording
+        assert began.path == str(tmp_path / "2026-11-22-18-03-07.mp4")
+        assert began.encoder
+        with pytest.raises(BusyError, match="18-03-07"):
+            await recordings.start_recording("other.mp4")
+        await house.show(20)
+        ended = await recordings.stop_recording()
+        assert not ended.recording
+        assert ended.films == (began.path,)
+        assert ended.bytes_written == os.path.getsize(began.path)  # noqa: ASYNC240, PTH202
+        assert frames(began.path) == 20
+        with pytest.raises(UsageError, match="nothing is being recorded"):
+            await recordings.stop_recording()
+        again = await recordings.start_recording("other.mkv")
+        assert again.path == str(tmp_path / "other.mkv")
+        await house.show(3)
+
+    house.live(work())
+    assert frames(str(tmp_path / "other.mkv")) == 3  # the end of the run ended it
+    assert list((tmp_path / "journal").iterdir()) == []
+
+
+def test_a_name_that_is_taken_is_refused_and_nothing_is_recorded(tmp_path: Path) -> None:
+    (tmp_path / "mine.mp4").write_text("mine")
+    house = House(tmp_path)
+
+    async def work() -> None:
+        with pytest.raises(UsageError, match=r"mine\.mp4 exists"):
+            await house.recordings.start_recording("mine.mp4")
+        assert not house.recordings.record_status().recording
+        assert len(house.fanout.sinks) == 1
+
+    house.live(work())
+    assert (tmp_path / "mine.mp4").read_text() == "mine"
+
+
+def test_a_recording_that_cannot_go_on_is_over_and_says_so(tmp_path: Path) -> None:
+    house = House(tmp_path, max_bytes=1)
+
+    async def work() -> None:
+        await house.recordings.start_recording("")
+        for _ in range(200):
+            await house.show(10)
+            if not house.recordings.record_status().recording:
+                break
+        status = house.recordings.record_status()
+        assert not status.recording
+        assert "largest size" in status.notice
+        assert house.said == ["", status.notice]
+        await house.recordings.start_recording("next.mp4")
+        assert house.said[-1] == ""
+
+    house.live(work())
+    assert house.failed[0]
+    assert frames(str(tmp_path / "2026-11-22-18-03-07.mp4")) > 0
+
+
+def test_another_sinks_failure_is_not_ours(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    assert not house.recordings.failed(FakeSink(), DeviceLostError("gone"))
+    assert house.said == []
+
+
+def test_films_that_were_cut_off_are_finished_and_listed(tmp_path: Path) -> None:
+    house = House(tmp_path)
+
+    async def work() -> None:
+        await house.recordings.start_recording("cut.mp4")
+        await house.show(40)
+        await house.recordings.stop_recording()
+
+    house.live(work())
+    note = tmp_path / "journal" / "left.recording"
+    note.write_text(str(tmp_path / "cut.mp4"))
+    later = House(tmp_path)
+    asyncio.run(later.recordings.recover())
+    assert later.recordings.record_status().recovered == (str(tmp_path / "cut.mp4"),)
+    assert not note.exists()
+    assert frames(str(tmp_path / "cut.mp4")) == 40
+
+
+def test_where_a_recording_goes(tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    settings = RecordSettings(folder=str(tmp_path / "new"))
+    assert film_path("", settings, NOW) == tmp_path / "new" / "2026-11-22-18-03-07.mp4"
+    assert (tmp_path / "new").is_dir()
+    assert film_path("call {date}.mkv", settings, NOW) == tmp_path / "new" / "call 2026-11-22.mkv"
+    assert film_path(str(tmp_path / "sub"), settings, NOW) == tmp_path / "sub" / "2026-11-22-18-03-07.mp4"
+    with pytest.raises(UsageError, match="only"):
+        film_path("{user}.mp4", settings, NOW)
+    with pytest.raises(UsageError, match="ends with"):
+        film_path("call", settings, NOW)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(MissingInputError, match="folder"):
+        film_path("", RecordSettings(folder=str(tmp_path / "file" / "x")), NOW)
