@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 
 from ..core.errors import FaceswapdError, UsageError
 from .options import add_run_options
+from .process_options import add_process_options
 
 Command = Callable[[argparse.Namespace], int]
 
@@ -59,6 +60,9 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--save", default="demo.mp4", metavar="FILE", help="the film (default: %(default)s)")
     demo.add_argument("--json", action="store_true", help="print the numbers as one JSON object")
 
+    process = _add(commands, "process", "pictures, films and folders through the same processors", _process)
+    add_process_options(process)
+
     devices = _add(commands, "devices", "cameras and virtual cameras of this machine", _devices)
     devices.add_argument("--json", action="store_true")
 
@@ -102,6 +106,12 @@ def _demo(args: argparse.Namespace) -> int:
     from .run import demo
 
     return demo(args)
+
+
+def _process(args: argparse.Namespace) -> int:
+    from .process import process
+
+    return process(args)
 
 
 def _devices(args: argparse.Namespace) -> int:

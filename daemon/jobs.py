@@ -1,0 +1,112 @@
+"""Which file becomes which: inputs as users name them, turned into jobs."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from ..core.errors import MissingInputError, UsageError
+from ..sinks.video import CONTAINERS
+
+Kind = Literal["film", "picture"]
+
+PICTURES = frozenset({".avif", ".bmp", ".jpeg", ".jpg", ".jpe", ".png", ".tif", ".tiff", ".webp"})
+FILMS = frozenset({
+    ".3gp", ".asf", ".avi", ".flv", ".gif", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts",
+    ".mxf", ".ogv", ".ts", ".vob", ".webm", ".wmv",
+})  # fmt: skip
+"""What a folder is searched for; a file that is named may have any suffix."""
+FILM = ".mp4"
+"""The suffix of a film whose own kind cannot be written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One file into another."""
+
+    source: Path
+    target: Path
+    kind: Kind
+
+
+def plan(inputs: Iterable[str], output: Path, *, overwrite: bool = False, resume: bool = False) -> list[Job]:
+    """The jobs for files, folders and lists (`@FILE`, a path a line), in order.
+
+    A folder gives the pictures and films in it and below, which keep their places in the output folder.
+    Raises UsageError for an output that cannot be meant, or that exists and may not be overwritten;
+    MissingInputError for a folder or list that is not there or has nothing for us. A file that is not there
+    is left to its own job, so that the others are done.
+    """
+    words = [word for given in inputs for word in _listed(given)]
+    folders = any(Path(word).is_dir() for word in words)
+    many = len(words) > 1 or folders or output.is_dir() or not output.suffix
+    jobs: list[Job] = []
+    for word in words:
+        path = Path(word)
+        if path.is_dir():
+            found = [p for p in _found(path) if not p.is_relative_to(output)]
+            if not found:
+                raise MissingInputError(f"folder {path}", "there is no picture and no film in it")
+            jobs += [_job(p, output / p.relative_to(path)) for p in found]
+        else:
+            jobs.append(_job(path, output / path.name) if many else _exact(path, output))
+    _check(jobs, output, many=many, overwrite=overwrite or resume)
+    return jobs
+
+
+def kind_of(path: Path) -> Kind:
+    """What a file is taken for by its name. Animated pictures are films; `processors` cannot tell by the name."""
+    return "picture" if path.suffix.lower() in PICTURES else "film"
+
+
+def _listed(word: str) -> Iterator[str]:
+    if not word.startswith("@"):
+        yield word
+        return
+    try:
+        lines = Path(word[1:]).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise MissingInputError(f"list {word[1:]}", getattr(error, "strerror", None) or str(error)) from None
+    paths = [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
+    if not paths:
+        raise MissingInputError(f"list {word[1:]}", "it names no file")
+    yield from paths
+
+
+def _found(folder: Path) -> list[Path]:
+    paths = (p for p in folder.rglob("*") if p.suffix.lower() in PICTURES | FILMS)
+    hidden = (p for p in paths if not any(part.startswith(".") for part in p.relative_to(folder).parts))
+    return sorted(p for p in hidden if p.is_file())
+
+
+def _job(source: Path, target: Path) -> Job:
+    kind = kind_of(source)
+    if kind == "film" and target.suffix.lower() not in CONTAINERS:
+        target = target.with_suffix(FILM)
+    return Job(source, target, kind)
+
+
+def _exact(source: Path, target: Path) -> Job:
+    kind = kind_of(source)
+    known = CONTAINERS if kind == "film" else PICTURES
+    if target.suffix.lower() not in known:
+        raise UsageError(
+            f"{target} is no kind of {kind}", f"its name ends with {', '.join(sorted(known))}, or is a folder"
+        )
+    return Job(source, target, kind)
+
+
+def _check(jobs: list[Job], output: Path, *, many: bool, overwrite: bool) -> None:
+    if many and output.exists() and not output.is_dir():
+        raise UsageError(f"{output} is a file", "several inputs need a folder")
+    seen: dict[Path, Path] = {}
+    for job in jobs:
+        if job.target in seen:
+            raise UsageError(
+                f"{job.source} and {seen[job.target]} would both become {job.target}", "process them apart"
+            )
+        seen[job.target] = job.source
+        if job.target.exists() and job.source.exists() and job.target.samefile(job.source):
+            raise UsageError(f"{job.target} is the input itself", "save elsewhere")
+        if job.target.exists() and (not overwrite or not job.target.is_file()):
+            raise UsageError(f"{job.target} exists", "give another name, or say --overwrite")

@@ -1,0 +1,256 @@
+"""Pictures through the chain at the machine's limit: decoding, tracking, rendering and encoding side by side.
+
+Nothing is dropped: whoever reads waits until there is room.
+"""
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Future, wait
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
+
+import cv2
+
+from ..core.errors import DisclosureError
+from ..core.frame import Frame, Pixels
+from ..core.meter import Meter
+from ..faces.face import Sighting
+from ..inference.pool import Pool
+from ..processors.chain import Chain
+from ..trust.disclosure import Disclosure
+from ..trust.failclosed import UNSEEN, Evidence, may_write
+
+Image = TypeVar("Image")
+"""A picture as it comes in and goes out: a decoded frame, an array."""
+
+
+class Tracker(Protocol):
+    """`processors.track_faces.FaceTracker`."""
+
+    def track(self, frame: Frame, every_frame: bool) -> Sighting:
+        """The faces of a frame; called for one frame at a time, in order."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shot(Generic[Image]):
+    """One picture on its way in."""
+
+    n: int
+    pts: int
+    time_s: float
+    part: int
+    """Pictures of one part are tracked together; another part begins with nothing known."""
+    image: Image
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Done(Generic[Image]):
+    """One picture on its way out."""
+
+    shot: Shot[Image]
+    image: Image
+    faces: int
+    """Faces that were hidden or replaced."""
+    cost: int
+    """Bytes that are free again once it is written."""
+
+
+class Room:
+    """How many frames, and how many bytes of them, are under way at once. Any thread."""
+
+    def __init__(self, frames: int, limit_bytes: int | None = None) -> None:
+        self._free = frames
+        self._limit = limit_bytes
+        self._taken = 0
+        self._changed = threading.Condition()
+        self._over = False
+        self.peak = 0
+        """The most bytes that were ever taken."""
+
+    def take(self, cost: int) -> bool:
+        """Waits for room; False when there is no more work. One frame always fits."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._over or self._fits(cost))
+            if self._over:
+                return False
+            self._free -= 1
+            self._taken += cost
+            self.peak = max(self.peak, self._taken)
+            return True
+
+    def give(self, cost: int) -> None:
+        """A frame is done with."""
+        with self._changed:
+            self._free += 1
+            self._taken -= cost
+            self._changed.notify_all()
+
+    def end(self) -> None:
+        """Nobody waits any longer."""
+        with self._changed:
+            self._over = True
+            self._changed.notify_all()
+
+    def _fits(self, cost: int) -> bool:
+        if self._taken == 0:
+            return True
+        return self._free > 0 and (self._limit is None or self._taken + cost <= self._limit)
+
+
+class Offline(Generic[Image]):
+    """The chain over a sequence of pictures. One run at a time."""
+
+    def __init__(
+        self,
+        chain: Chain,
+        tracker: Callable[[], Tracker],
+        pool: Pool,
+        disclosure: Disclosure,
+        meter: Meter,
+        *,
+        open_: Callable[[Image], Pixels],
+        develop: Callable[[Pixels], Image],
+        keep: Callable[[Image], Image | None] = lambda _: None,
+        watch: Callable[[Shot[Image], Pixels, Pixels], None] = lambda _shot, _before, _after: None,
+    ) -> None:
+        """`tracker` makes a new one for each part. `open_` gives the pixels (BGR) of an image, `develop` the
+        image of pixels, `keep` the image that stands for one that nothing has changed (None: develop it).
+        `watch` sees each picture before and after. All but `tracker` are called by several threads at once.
+        """
+        self._chain = chain
+        self._tracker = tracker
+        self._pool = pool
+        self._disclosure = disclosure
+        self._meter = meter
+        self._open, self._develop, self._keep, self._watch = open_, develop, keep, watch
+
+    def run(self, shots: Iterable[Shot[Image]], room: Room, cost: int) -> Generator[Done[Image], None, None]:
+        """The pictures in their order, processed; the caller gives `Done.cost` back to `room` when it is written.
+
+        `cost` is what one takes in bytes at most. Closing the iterator ends the work and waits for its threads.
+        Raises whatever the reading raises, InferenceError, and DisclosureError for a picture in which a face
+        that ought to be hidden is not: nothing after it comes out.
+        """
+        stop = threading.Event()
+        opened: queue.SimpleQueue[tuple[Shot[Image], Future[Pixels]] | BaseException | None]
+        opened = queue.SimpleQueue()
+        rendered: queue.SimpleQueue[Future[Done[Image]] | BaseException | None] = queue.SimpleQueue()
+
+        def read() -> None:
+            """Decodes."""
+            source = iter(shots)
+            while not stop.is_set():
+                with self._timed("decode"):
+                    shot = next(source, None)
+                if shot is None or not room.take(cost):
+                    return
+                opened.put((shot, self._pool.submit(self._opened, shot.image)))
+
+        def track() -> None:
+            """Finds the faces, in order."""
+            part, tracker = -1, None
+            while (item := opened.get()) is not None:
+                if isinstance(item, BaseException):
+                    raise item
+                if stop.is_set():
+                    return
+                shot, future = item
+                pixels, sighting = future.result(), UNSEEN
+                if self._chain.tracks:
+                    if shot.part != part or tracker is None:
+                        part, tracker = shot.part, self._tracker()
+                    frame = Frame(shot.n, time.monotonic_ns(), pixels, shot.time_s)
+                    with self._timed("detect"):
+                        sighting = tracker.track(frame, self._chain.detect_every_frame)
+                rendered.put(self._pool.submit(self._render, shot, pixels, sighting, cost))
+
+        threads = [
+            _Worker("decode", read, opened.put),
+            _Worker("track", track, rendered.put),
+        ]
+        for thread in threads:
+            thread.start()
+        try:
+            while (item := rendered.get()) is not None:
+                if isinstance(item, BaseException):
+                    raise item
+                yield item.result()
+        finally:
+            stop.set()
+            room.end()
+            for thread in threads:
+                thread.join()
+            for queue_ in (opened, rendered):
+                _cancel(queue_)
+
+    def _opened(self, image: Image) -> Pixels:
+        with self._timed("convert"):
+            return self._open(image)
+
+    def _render(self, shot: Shot[Image], pixels: Pixels, sighting: Sighting, cost: int) -> Done[Image]:
+        chain = self._chain
+        with self._timed("swap"):
+            picture = chain.render(pixels, sighting)
+            evidence = Evidence(
+                chain.hides,
+                chain.detect_every_frame,
+                sighting,
+                picture.treated,
+                picture.spared,
+                rev=chain.rev,
+            )
+            if not may_write(evidence):
+                raise DisclosureError(
+                    f"frame {shot.n}: a face could not be hidden",
+                    "nothing is written; take it out with --trim, or choose another processor",
+                )
+            self._disclosure.apply(picture.pixels, picture.effect)
+        self._watch(shot, pixels, picture.pixels)
+        with self._timed("convert"):
+            same = picture.pixels is pixels or (
+                not picture.treated
+                and picture.pixels.shape == pixels.shape
+                and cv2.norm(picture.pixels, pixels, cv2.NORM_INF) == 0
+            )
+            image = self._keep(shot.image) if same else None
+            if image is None:
+                image = self._develop(picture.pixels)
+        return Done(shot, image, len(picture.treated), cost)
+
+    @contextmanager
+    def _timed(self, stage: str) -> Iterator[None]:
+        began_ns = time.monotonic_ns()
+        yield
+        self._meter.time(stage, time.monotonic_ns() - began_ns)
+
+
+class _Worker(threading.Thread):
+    """A thread that always says how it ended: with None, or with what it raised."""
+
+    def __init__(
+        self, name: str, work: Callable[[], None], say: Callable[[BaseException | None], None]
+    ) -> None:
+        super().__init__(name=name, daemon=True)
+        self._work, self._say = work, say
+
+    def run(self) -> None:
+        try:
+            self._work()
+        except BaseException as error:  # noqa: BLE001 - it is raised again where its result is awaited
+            self._say(error)
+        else:
+            self._say(None)
+
+
+def _cancel(waiting: "queue.SimpleQueue[Any]") -> None:
+    """Takes back what has not begun and waits for what has: after it nobody uses a model any more."""
+    begun: list[Future[Any]] = []
+    while not waiting.empty():
+        item = waiting.get()
+        future = item[1] if isinstance(item, tuple) else item
+        if isinstance(future, Future) and not future.cancel():
+            begun.append(future)
+    wait(begun)

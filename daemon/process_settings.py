@@ -1,0 +1,69 @@
+"""What the options of `process` mean."""
+
+import argparse
+from typing import Any
+
+import msgspec
+
+from ..core.errors import UsageError
+from ..core.settings import Settings
+from ..processors.library import Library
+from . import config
+from .film_job import FilmOptions
+from .options import _assignment, _given
+from .run import _wearing
+
+
+def process_settings(args: argparse.Namespace, library: Library) -> Settings:
+    """The settings that configuration, environment and command line together say. Raises as `config.load`."""
+    chain = ",".join(args.processors) if args.processors else None
+    options: dict[str, Any] = {
+        "processors": chain,
+        "badge": False if args.no_badge else None,
+        "inference": _given(engine=args.engine, provider=args.provider, threads=args.threads),
+    }
+    settings = config.load(options, args.config)
+    settings = _wearing(settings, library, args.face, args.consent)
+    return config.with_params(settings, [_assignment(text) for text in args.params])
+
+
+def film_options(args: argparse.Namespace) -> FilmOptions:
+    """How films are written. Raises UsageError."""
+    quality = args.video_quality
+    if quality is not None and not 0 <= quality <= 100:
+        raise UsageError(f"--video-quality {quality}", "give 0 to 100")
+    start_s, end_s = parse_trim(args.trim) if args.trim else (None, None)
+    changes = _given(
+        encoder=args.video_encoder,
+        quality=quality,
+        preset=args.video_preset,
+        sound=False if args.no_audio else None,
+        start_s=start_s,
+        end_s=end_s,
+    )
+    return msgspec.structs.replace(FilmOptions(), **(changes or {}))
+
+
+def parse_trim(text: str) -> tuple[float | None, float | None]:
+    """`00:10-00:20` -> (10.0, 20.0); either side may be left out. Raises UsageError."""
+    start, dash, end = text.partition("-")
+    try:
+        if not dash or not (start or end):
+            raise ValueError
+        found = (_seconds(start) if start else None, _seconds(end) if end else None)
+    except ValueError:
+        raise UsageError(f"--trim {text}", "write it as 00:10-00:20, 12.5- or -1:00") from None
+    if found[0] is not None and found[1] is not None and found[0] >= found[1]:
+        raise UsageError(f"--trim {text}", "its end is not after its beginning")
+    return found
+
+
+def _seconds(text: str) -> float:
+    """`1:02:03.5` -> 3723.5."""
+    parts = [float(part) for part in text.strip().split(":")]
+    if len(parts) > 3 or any(p < 0 for p in parts):
+        raise ValueError
+    seconds = 0.0
+    for part in parts:
+        seconds = 60 * seconds + part
+    return seconds

@@ -1,0 +1,64 @@
+"""What the jobs of one run share: models, workers, the chain, and how much memory there is."""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..core.clock import Clock, SystemClock
+from ..core.settings import Settings
+from ..inference.engines import Engines
+from ..inference.pool import Pool
+from ..processors.chain import Chain, ChainBuilder
+from ..processors.library import Library
+from ..processors.processor import Workshop
+from ..processors.registry import registry
+from ..processors.track_faces import FaceTracker
+from ..trust.disclosure import Disclosure
+from .offline import Room, Tracker
+
+BYTES_PER_PIXEL = 9
+"""Of a frame under way: decoded (1.5), BGR (3), the processors' copy (3) and for the encoder (1.5)."""
+
+
+@dataclass(slots=True)
+class Studio:
+    """Open while its `with` block lasts. `chain` is ready to work."""
+
+    chain: Chain
+    pool: Pool
+    disclosure: Disclosure
+    tracker: Callable[[], Tracker]
+    """A new one, which knows no face yet."""
+    engines: Callable[[], dict[str, str]] = dict
+    """{model: what serves it}."""
+    facts: dict[str, Any] = field(default_factory=dict)
+    """What else the frames depend on: version, engines, badge."""
+    max_bytes: int | None = None
+    clock: Clock = field(default_factory=SystemClock)
+
+    def room(self, pixels: int) -> tuple[Room, int]:
+        """Room for frames of so many pixels, and what one takes in bytes."""
+        return Room(2 * self.pool.workers + 4, self.max_bytes), pixels * BYTES_PER_PIXEL
+
+
+def open_studio(house: ExitStack, settings: Settings, library: Library, version: str, cache: Path) -> Studio:
+    """Loads models and prepares the chain; `house` closes them. Raises as `ChainBuilder.build` does."""
+    engines = Engines(settings.inference, cache=cache / "engines.json", live=False)
+    house.callback(engines.close)
+    pool = Pool("render", engines.plan.workers)
+    house.callback(pool.close)
+    chain = ChainBuilder(registry(Workshop(engines, library))).build(settings.processors)
+    facts: dict[str, Any] = {"version": version, "badge": settings.badge}
+    if chain.tracks:
+        FaceTracker(engines, settings.hold_s)  # loads what all the others share
+    facts["engines"] = engines.serving()
+    return Studio(
+        chain,
+        pool,
+        Disclosure(settings.badge),
+        lambda: FaceTracker(engines, settings.hold_s),
+        engines.serving,
+        facts,
+    )

@@ -1,0 +1,208 @@
+"""A film put together: pictures from its segments, everything else from the original, unchanged."""
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import structlog
+from av.container import OutputContainer
+from av.packet import Packet
+from av.rational import AVRational
+from av.video.stream import VideoStream
+
+from .segments import FORMAT, Print, Segment, full, video_stream
+from .video import CONTAINERS
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The part of the original that is in the film."""
+
+    start_s: float | None = None
+    end_s: float | None = None
+    """None: to its end."""
+    shift_s: Fraction = Fraction(0)
+    """The original's time that is the film's 0."""
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """What came over from the original, in words."""
+
+    audio: str = "none"
+    """`copied` (packets as they were), `none`, or the codec it was encoded with."""
+    left_out: tuple[str, ...] = ()
+    """Streams that this kind of film cannot hold."""
+
+
+def assemble(
+    path: Path,
+    part: Path,
+    print_: Print,
+    segments: Sequence[Segment],
+    original: Path,
+    window: Window,
+    *,
+    sound: bool = True,
+) -> Carried:
+    """Writes the film: pictures from the segments, everything else from the original, its packets unchanged.
+
+    The film grows as `part`, on the disk of `path`, and gets its name when all is written. Raises
+    DeviceLostError when it cannot be written.
+    """
+    kind = CONTAINERS[path.suffix.lower()]
+    options = {**kind.whole, **_OWN_TIMES.get(kind.format, {})}
+    try:
+        with (
+            av.open(f"file:{original}", metadata_errors="replace") as source,
+            av.open(f"file:{part}", "w", format=kind.format, options=options) as film,
+        ):
+            stream = video_stream(film, print_)
+            _say_as(segments[0], stream)
+            carried, pairs = _carry(source, film, sound=sound)
+            _describe(source, film, stream, window)
+            pictures = _pictures(segments, stream, print_.time_base, window)
+            others = _packets(source, pairs, window)
+            for packet in _by_time(pictures, others):
+                film.mux_one(packet)
+        with part.open("rb+") as disk:
+            os.fsync(disk.fileno())
+        part.replace(path)
+    except (OSError, av.FFmpegError) as error:
+        raise full(path, error) from error
+    finally:
+        part.unlink(missing_ok=True)
+    return carried
+
+
+def _say_as(segment: Segment, stream: VideoStream) -> None:
+    """The film's stream is described as its segments are: their packets are laid out for that. It is made by
+    the same encoder and not from them as a template, which would not know its frame rate."""
+    with av.open(f"file:{segment.path}", format=FORMAT) as file:
+        written = file.streams.video[0].codec_context.extradata
+    stream.codec_context.open()
+    stream.codec_context.extradata = written
+
+
+def _carry(source: Any, film: OutputContainer, *, sound: bool) -> tuple[Carried, dict[int, Any]]:
+    """Streams of the film for those of the original: {index in the original: stream of the film}."""
+    main = next(s for s in source.streams.video if not s.disposition & _COVER)
+    pairs: dict[int, Any] = {}
+    left_out: list[str] = []
+    audio = "none"
+    for stream in source.streams:
+        if stream is main or stream.type in ("data", "unknown") or (stream.type == "audio" and not sound):
+            continue
+        if stream.type == "attachment":
+            if film.format.name == "matroska":
+                film.add_attachment(stream.name or "attachment", stream.mimetype or "", stream.data)
+            continue
+        codec = stream.codec_context.name if stream.codec_context else "unknown"
+        try:
+            copy = film.add_stream_from_template(stream)
+        except (ValueError, av.FFmpegError):
+            left_out.append(f"{stream.type} {codec}")
+            continue
+        copy.time_base = stream.time_base
+        copy.metadata.update(stream.metadata)
+        copy.disposition = stream.disposition
+        pairs[stream.index] = copy
+        if stream.type == "audio":
+            audio = "copied"
+    for what in left_out:
+        log.warning("film.left_out", film=film.name, stream=what, why="this kind of film cannot hold it")
+    return Carried(audio, tuple(left_out)), pairs
+
+
+_COVER: Any = av.stream.Disposition.attached_pic
+_OWN_TIMES = {name: {"avoid_negative_ts": "disabled"} for name in ("matroska", "webm")}
+"""Else sound that begins before 0 (as AAC's first packet does) would move the pictures too."""
+_OF_THE_FILE = frozenset({"major_brand", "minor_version", "compatible_brands", "encoder"})
+
+
+def _describe(source: Any, film: OutputContainer, stream: VideoStream, window: Window) -> None:
+    film.metadata.update({k: v for k, v in source.metadata.items() if k.lower() not in _OF_THE_FILE})
+    main = next(s for s in source.streams.video if not s.disposition & _COVER)
+    stream.metadata.update({k: v for k, v in main.metadata.items() if k.lower() not in _OF_THE_FILE})
+    stream.disposition = main.disposition
+    chapters: list[Any] = []
+    for chapter in source.chapters():
+        base = chapter["time_base"] or Fraction(1, 1000)
+        shift = round(window.shift_s / base)
+        start, end = chapter["start"] - shift, chapter["end"] - shift
+        if window.end_s is not None:
+            end = min(end, int((Fraction(window.end_s) - window.shift_s) / base))
+        if end > max(0, start):
+            chapters.append({**chapter, "start": max(0, start), "end": end})
+    if chapters:
+        film.set_chapters(chapters)
+
+
+def _pictures(
+    segments: Sequence[Segment], stream: VideoStream, time_base: Fraction, window: Window
+) -> "Iterator[Packet[Any]]":
+    """The packets of all segments in decoding order, at the film's times."""
+    shift = round(window.shift_s / time_base)
+    ticks = AVRational(time_base.numerator, time_base.denominator)
+    last: int | None = None
+    for segment in segments:
+        with av.open(f"file:{segment.path}", format=FORMAT) as file:
+            for packet in file.demux(video=0):
+                if packet.dts is None or packet.pts is None:
+                    continue  # the demuxer's sign for the end
+                packet.rescale_ts(ticks)
+                base = segment.first_pts - shift
+                packet.pts += base
+                # Where frames do not come evenly, the first decoding times of a segment may lie before the
+                # last ones of the segment before it.
+                packet.dts += base
+                if last is not None and packet.dts <= last:
+                    packet.dts = last + 1
+                last = packet.dts
+                packet.stream = stream
+                yield packet
+
+
+def _packets(source: Any, pairs: dict[int, Any], window: Window) -> "Iterator[Packet[Any]]":
+    """What is carried over, its bytes untouched."""
+    if not pairs:
+        return
+    for packet in source.demux([source.streams[i] for i in pairs]):
+        if packet.dts is None and packet.pts is None:
+            continue
+        if window.start_s is not None or window.end_s is not None:
+            time_s = float((packet.pts if packet.pts is not None else packet.dts) * packet.time_base)
+            cover = packet.stream.disposition & _COVER
+            if not cover and (time_s < (window.start_s or 0) or time_s >= (window.end_s or np.inf)):
+                continue
+        shift = round(window.shift_s / packet.time_base)
+        if packet.pts is not None:
+            packet.pts -= shift
+        if packet.dts is not None:
+            packet.dts -= shift
+        packet.stream = pairs[packet.stream.index]
+        yield packet
+
+
+def _by_time(*streams: "Iterable[Packet[Any]]") -> "Iterator[Packet[Any]]":
+    """Packets of several streams by their time: else the muxer would hold one in memory for the other."""
+    waiting = [(packet, rest) for rest in map(iter, streams) if (packet := next(rest, None)) is not None]
+    while waiting:
+        at = min(range(len(waiting)), key=lambda i: _time(waiting[i][0]))
+        packet, rest = waiting[at]
+        yield packet
+        following = next(rest, None)
+        waiting[at : at + 1] = [] if following is None else [(following, rest)]
+
+
+def _time(packet: "Packet[Any]") -> Fraction:
+    ticks = packet.dts if packet.dts is not None else packet.pts
+    assert ticks is not None
+    return ticks * Fraction(packet.time_base)

@@ -1,0 +1,185 @@
+"""Films made from films, encoded in segments: what is on the disk survives a crash."""
+
+import os
+import threading
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import structlog
+from av.codec.context import Flags
+from av.container import OutputContainer
+from av.video.codeccontext import VideoCodecContext
+from av.video.frame import VideoFrame
+from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
+from av.video.stream import VideoStream
+
+from ..core.errors import DeviceLostError, MissingInputError
+from ..core.frame import Pixels
+from ..core.settings import Size
+from .encoders import Encoder, matrix_of
+
+log = structlog.get_logger(__name__)
+
+_EXACT = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INP
+_FASTEST = 240.0
+"""A rate above it is no rate: a film whose frames come when they come says 1000 or 90000."""
+FORMAT = "mp4"
+"""It keeps every time base exactly, unlike Matroska's milliseconds; a segment's times begin at 0, else its
+edit list would round the first one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Print:
+    """How the pictures of a film are written."""
+
+    encoder: Encoder
+    size: Size
+    """(width, height), even."""
+    fps: Fraction
+    time_base: Fraction
+    matrix: int
+    primaries: int
+    transfer: int
+    """As ITU-T H.273 numbers them; 2 is "nobody said"."""
+
+    def configure(self, context: VideoCodecContext) -> None:
+        """Sets up a codec context that is not open yet: times and colours are the original's."""
+        self.encoder.configure(context, self.size, min(_FASTEST, float(self.fps)))
+        context.time_base = self.time_base
+        context.colorspace, context.color_primaries = self.matrix, self.primaries
+        context.color_trc = self.transfer
+        context.flags |= Flags.global_header  # the index of the whole film holds it, not its packets
+
+
+class Developer:
+    """Turns pictures into what the encoder takes. Any thread may call; each has its own scaler."""
+
+    def __init__(self, print_: Print) -> None:
+        self._print = print_
+        self._threads = threading.local()
+        # What nobody said is taken as the reader took it: BT.709 from 720 lines on.
+        self._matrix = print_.matrix if print_.matrix not in (0, 2) else matrix_of(print_.size)
+
+    def develop(self, pixels: Pixels) -> VideoFrame:
+        """BGR of at least the print's size, cut to it, in the encoder's format and the film's matrix."""
+        width, height = self._print.size
+        if pixels.shape[:2] != (height, width):
+            pixels = np.ascontiguousarray(pixels[:height, :width])
+        return self._reformatted(
+            VideoFrame.from_numpy_buffer(pixels, "bgr24"),
+            dst_colorspace=self._matrix,
+            src_color_range=ColorRange.JPEG,
+            dst_color_range=ColorRange.MPEG,
+        )
+
+    def copy(self, image: VideoFrame) -> VideoFrame:
+        """A decoded frame that nothing has changed, without a detour over RGB: as good as it was."""
+        full = int(image.color_range) == ColorRange.JPEG.value or image.format.name.startswith("yuvj")
+        return self._reformatted(
+            image,
+            src_color_range=ColorRange.JPEG if full else ColorRange.MPEG,
+            dst_color_range=ColorRange.MPEG,
+        )
+
+    def _reformatted(self, image: VideoFrame, **options: Any) -> VideoFrame:
+        if not hasattr(self._threads, "scaler"):
+            self._threads.scaler = VideoReformatter()
+        scaler: VideoReformatter = self._threads.scaler
+        picture = scaler.reformat(
+            image, format=self._print.encoder.pix_fmt, interpolation=_EXACT, threads=1, **options
+        )
+        picture.color_range = ColorRange.MPEG.value
+        picture.colorspace, picture.color_primaries = self._print.matrix, self._print.primaries
+        picture.color_trc = self._print.transfer
+        return picture
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A part of a film, whole and on the disk."""
+
+    path: Path
+    first_pts: int
+    """In the film; within the segment times begin at 0."""
+    frames: int
+
+
+class SegmentWriter:
+    """Encodes one segment. It has its name when it is complete and on the disk, not before."""
+
+    def __init__(self, path: Path, print_: Print) -> None:
+        """Raises MissingInputError when nothing can be written there."""
+        self._path, self._print = path, print_
+        self._part = path.with_suffix(".part")
+        self._first: int | None = None
+        self._frames = 0
+        try:
+            self._file: OutputContainer = av.open(f"file:{self._part}", "w", format=FORMAT)
+            self._stream = video_stream(self._file, print_)
+        except (OSError, av.FFmpegError) as error:
+            raise MissingInputError(f"cannot write {path}: {_reason(error)}", "save elsewhere") from error
+
+    def put(self, picture: VideoFrame, pts: int, duration: int) -> None:
+        """Encodes one picture of the print's format. Raises DeviceLostError when it cannot be written."""
+        if self._first is None:
+            self._first = pts
+        picture.pts, picture.time_base = pts - self._first, self._print.time_base
+        picture.duration = duration
+        picture.pict_type = 0  # the encoder chooses, not the original's encoder
+        self._mux(picture)
+        self._frames += 1
+
+    def finish(self) -> Segment:
+        """Writes what is left, and returns when it is on the disk. Raises DeviceLostError."""
+        self._mux(None)
+        try:
+            self._file.close()
+            with self._part.open("rb+") as disk:
+                os.fsync(disk.fileno())
+            self._part.replace(self._path)
+        except (OSError, av.FFmpegError) as error:
+            raise full(self._path, error) from error
+        assert self._first is not None, "a segment has a frame"
+        return Segment(self._path, self._first, self._frames)
+
+    def abandon(self) -> None:
+        """Gives it up; nothing is left. Also safe after a failed `put` or `finish`."""
+        try:
+            if self._frames:
+                self._file.close()
+        except (OSError, av.FFmpegError) as error:
+            log.debug("segment.abandoned", segment=str(self._path), error=str(error))
+        self._part.unlink(missing_ok=True)
+
+    def _mux(self, picture: VideoFrame | None) -> None:
+        try:
+            self._file.mux(self._stream.encode(picture))
+        except (OSError, av.FFmpegError) as error:
+            raise full(self._path, error) from error
+
+
+def video_stream(file: OutputContainer, print_: Print) -> VideoStream:
+    """The stream of the pictures in a file that is not begun."""
+    stream = file.add_stream(print_.encoder.name, rate=print_.fps.limit_denominator(1001))
+    assert isinstance(stream, VideoStream)
+    print_.configure(stream.codec_context)
+    stream.time_base = print_.time_base
+    return stream
+
+
+def even(size: Size) -> Size:
+    """4:2:0 takes even sizes only: an odd one loses its last column or row."""
+    return size[0] & ~1, size[1] & ~1
+
+
+def full(path: Path, error: Exception) -> DeviceLostError:
+    """The error of a film that cannot be written."""
+    return DeviceLostError(f"{path} could not be written: {_reason(error)}", "free some space there")
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)
