@@ -5,15 +5,14 @@ import signal
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import structlog
 
-from ..capture.pump import Pump
 from ..capture.source import Source
+from ..capture.sources import make_source
 from ..control.server import ControlServer
 from ..core.clock import Clock, SystemClock
-from ..core.errors import DeviceLostError, FaceswapdError
+from ..core.errors import FaceswapdError
 from ..core.events import State, Stats
 from ..core.frame import Frame
 from ..core.meter import Meter
@@ -22,7 +21,7 @@ from ..core.slot import Slot
 from ..inference.engines import Engines
 from ..inference.pool import Pool
 from ..processors.chain import ChainBuilder
-from ..processors.library import Library
+from ..processors.library import Library, face_finder
 from ..processors.processor import Workshop
 from ..processors.registry import registry
 from ..processors.track_faces import FaceTracker
@@ -31,16 +30,19 @@ from ..sinks.orphans import Journal
 from ..sinks.sink import Sink
 from ..trust.disclosure import Disclosure
 from ..trust.failclosed import Gate, Policy
+from .desk import Desk
+from .intake import Intake
 from .lag import watch_lag
 from .live import Live
 from .outputs import kind
+from .places import Places
+from .presets import Presets
 from .recording import Recordings
-from .state import StateBoard
+from .state import Rooms, StateBoard
+from .threads import share_cores
 
 log = structlog.get_logger(__name__)
 
-READ_S = 5.0
-"""A read of a silent camera takes up to three seconds to give up."""
 DRAIN_S = 1.0
 """How long frames under way may take to their end after a stop."""
 
@@ -66,10 +68,7 @@ class App:
     sinks: Sequence[Sink]
     library: Library
     version: str
-    runtime_dir: Path
-    cache_dir: Path
-    state_dir: Path | None = None
-    """For what must outlive a crash; None: beside what is cached."""
+    places: Places
     clock: Clock = field(default_factory=SystemClock)
     meter: Meter = field(default_factory=Meter)
     on_ready: Callable[[StateBoard], None] = lambda _: None
@@ -113,7 +112,7 @@ class App:
             on_failure=sink_failed,
             on_recovery=lambda sink: sink_problem(sink, ""),
         )  # fmt: skip
-        journal = Journal((self.state_dir or self.cache_dir) / "recordings")
+        journal = Journal(self.places.state / "recordings")
         recordings = Recordings(settings, fanout, self.clock, journal, problem=record_problem)
         await fanout.start()
         house.push_async_callback(fanout.close)
@@ -128,13 +127,17 @@ class App:
         def engines_changed() -> None:  # on any thread
             loop.call_soon_threadsafe(tell_engines)
 
-        engines = Engines(settings.inference, cache=self.cache_dir / "engines.json", changed=engines_changed)
+        engines = Engines(
+            settings.inference, cache=self.places.cache / "engines.json", changed=engines_changed
+        )
         house.callback(engines.close)
+        share_cores(engines.plan)
         pool = Pool("infer", engines.plan.workers)
         house.callback(pool.close)
         house.push_async_callback(pool.drain, DRAIN_S)  # no model is released under a run
         known = registry(Workshop(engines, self.library))
         builder = ChainBuilder(known)
+        self.library.has_face = face_finder(engines)
         async with asyncio.TaskGroup() as loading:
             chain = loading.create_task(asyncio.to_thread(builder.build, settings.processors))
             tracker = loading.create_task(asyncio.to_thread(FaceTracker, engines, settings.hold_s))
@@ -144,10 +147,17 @@ class App:
             settings, slot, tracker.result(), pool, fanout, self.meter, self.clock, chain.result(),
             Gate(Policy(settings.on_no_face, round(settings.hold_s * 1e9))), Disclosure(settings.badge),
         )  # fmt: skip
-        board = StateBoard(
-            settings, self.version, builder, known, self.library, live, fanout,
-            engines.serving, self.meter, self.clock,
+        intake = Intake(
+            slot, self.clock, self.meter,
+            on_lost=lambda error: board.source_lost(error), on_found=lambda: board.source_found(),
         )  # fmt: skip
+        rooms = Rooms(
+            builder, known, self.library, live, fanout, engines.serving, self.meter, self.clock,
+            Presets(self.places.presets),
+        )  # fmt: skip
+        board = Desk(
+            settings, self.version, rooms, intake, lambda path: make_source(path, settings.size, settings.fps)
+        )
         board.recordings = recordings
         live.on_showing = board.showing
         boards.append(board)
@@ -155,22 +165,12 @@ class App:
 
         server: ControlServer | None = None
         if settings.control.enabled:
-            server = ControlServer(board, settings.control, self.runtime_dir)
+            server = ControlServer(board, settings.control, self.places.runtime)
             await server.start()
             house.push_async_callback(server.close)
             board.tell = server.publish
 
-        def lost(error: DeviceLostError) -> None:
-            loop.call_soon_threadsafe(board.source_lost, error)
-
-        def found() -> None:
-            loop.call_soon_threadsafe(board.source_found)
-
-        pump = Pump(
-            self.source, slot.offer, self.clock, self.meter, reopen=True,
-            on_end=lambda _: slot.end(), on_lost=lost, on_found=found,
-        )  # fmt: skip
-        await asyncio.to_thread(pump.start)
+        await intake.start(self.source)
         board.set_source(self.source.name)
         self._catch_signals(loop)
 
@@ -190,11 +190,8 @@ class App:
             finally:
                 stopping.cancel()
                 try:
-                    await asyncio.to_thread(
-                        pump.stop, READ_S
-                    )  # raises what ended the source, if it was an error
+                    await intake.stop()  # raises what ended the source, if it was an error
                 finally:
-                    slot.end()
                     await asyncio.wait({running}, timeout=DRAIN_S)
                     for task in (running, *helpers):
                         task.cancel()

@@ -39,6 +39,7 @@ from .lag import watch_lag
 from .live import Frames, Live
 from .logs import configure
 from .run import loop_factory
+from .threads import share_cores
 
 CLIP = 90
 """Frames of the moving portrait that are made before the clock starts: 250 MB at 1280x720."""
@@ -149,6 +150,7 @@ class _Counted:
 
     def __init__(self, engines: Engines) -> None:
         self.engines = engines
+        self.shelf = engines.shelf
         self.runs: dict[str, int] = {}
         self.inputs: dict[str, tuple[Tensor, ...]] = {}
 
@@ -209,6 +211,7 @@ async def _measure(case: Case, seconds: float) -> Result:
         [ProcessorSettings(name) for name in case.processors]
     )
     tracker = FaceTracker(models)
+    share_cores(engines.plan)
     pool = Pool("infer", engines.plan.workers)
     memory = _Memory(_clip(case), case.fps or 30.0)
     try:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import structlog
@@ -12,7 +12,7 @@ from ..core.errors import FaceswapdError
 from ..core.frame import Frame, Pixels
 from ..core.meter import Meter
 from ..core.pixels import fit
-from ..core.settings import Settings
+from ..core.settings import OnNoFace, Settings
 from ..faces.face import Sighting
 from ..inference.pool import Pool
 from ..processors.chain import Chain
@@ -96,6 +96,24 @@ class Live:
         # where a newer one replaces it.
         self._room = asyncio.Semaphore(pool.workers + 1)
         self._pending: asyncio.Queue[asyncio.Future[Rendered] | None] = asyncio.Queue()
+
+    @property
+    def badge(self) -> bool:
+        """Swapped frames carry the mark."""
+        return self._disclosure.on
+
+    @badge.setter
+    def badge(self, on: bool) -> None:
+        self._disclosure.on = on
+
+    @property
+    def on_no_face(self) -> OnNoFace:
+        """What is shown without a face."""
+        return self._gate.policy.on_no_face
+
+    @on_no_face.setter
+    def on_no_face(self, what: OnNoFace) -> None:
+        self._gate.policy = replace(self._gate.policy, on_no_face=what)
 
     async def run(self) -> None:
         """Runs until the frames end. Admitting and handing out are two tasks: else a finished frame

@@ -30,6 +30,7 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     add("--loop", action="store_true", help="play a film again and again")
     add("--for", dest="for_s", type=float, metavar="SECONDS", help="end after so long")
     add("--engine", choices=get_args(EngineName))
+    add("--precision", choices=("auto", "fp32", "bf16"), help="of the models' arithmetic (default: auto)")
     add(
         "--execution-provider",
         dest="provider",

@@ -81,9 +81,7 @@ def _app(settings: Settings, library: Library, *, overwrite: bool) -> App:
         source=make_source(settings.source, settings.size, settings.fps, settings.loop),
         library=library,
         version=__version__,
-        runtime_dir=places.runtime_dir(),
-        cache_dir=places.cache_dir(),
-        state_dir=places.state_dir(),
+        places=places.Places.of_the_user(),
     )
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 import msgspec
@@ -17,6 +18,7 @@ from ..core.events import (
     FaceInfo,
     Phase,
     ProcessorInfo,
+    ProcessorState,
     Reorder,
     SetFace,
     SetFreeze,
@@ -28,12 +30,13 @@ from ..core.events import (
 )
 from ..core.frame import Frame, Pixels
 from ..core.meter import Meter, Quantiles
-from ..core.settings import Settings
+from ..core.settings import OnNoFace, Settings
 from ..processors.chain import Chain, ChainBuilder
 from ..processors.library import Library
 from ..processors.registry import Registry
 from ..sinks.placeholder import Reason, placeholder
 from ..trust.failclosed import Showing
+from .presets import Presets
 
 log = structlog.get_logger(__name__)
 
@@ -42,6 +45,8 @@ class Loop(Protocol):
     """The part of `live.Live` that commands act on."""
 
     chain: Chain
+    badge: bool
+    on_no_face: OnNoFace
     last: Pixels | None
     shown: Frame | None
 
@@ -53,36 +58,34 @@ class Override(Protocol):
         """Shows one picture at once, before any queue; None ends it."""
 
 
+@dataclass(frozen=True, slots=True)
+class Rooms:
+    """What the board speaks for."""
+
+    builder: ChainBuilder
+    registry: Registry
+    library: Library
+    live: Loop
+    override: Override
+    engines: Callable[[], dict[str, str]]
+    meter: Meter
+    clock: Clock
+    presets: Presets
+
+
 class StateBoard:
     """Implements `core.events.Commands`. All methods run in the event loop."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        version: str,
-        builder: ChainBuilder,
-        registry: Registry,
-        library: Library,
-        live: Loop,
-        override: Override,
-        engines: Callable[[], dict[str, str]],
-        meter: Meter,
-        clock: Clock,
-    ) -> None:
+    def __init__(self, settings: Settings, version: str, rooms: Rooms) -> None:
         self.tell: Callable[[Event], None] = lambda _: None
         """Given every event, in the event loop."""
         self.recordings: Recording | None = None
         """What records; None: nothing can be recorded."""
         self._settings = settings
-        self._builder = builder
-        self._registry = registry
-        self._library = library
-        self._live = live
-        self._override = override
-        self._engines = engines
-        self._meter = meter
-        self._clock = clock
-        self._started_ns = clock.now_ns()
+        self._builder, self._registry, self._library = rooms.builder, rooms.registry, rooms.library
+        self._live, self._override, self._engines = rooms.live, rooms.override, rooms.engines
+        self._meter, self._clock, self._presets = rooms.meter, rooms.clock, rooms.presets
+        self._started_ns = rooms.clock.now_ns()
         self._changing = asyncio.Lock()
         self._problems: dict[str, str] = {}
         self._frozen: Pixels | None = None
@@ -95,8 +98,8 @@ class StateBoard:
             outputs=settings.outputs,
             size=settings.size,
             fps=settings.fps,
-            processors=live.chain.states,
-            face=live.chain.face,
+            processors=rooms.live.chain.states,
+            face=rooms.live.chain.face,
             on_no_face=settings.on_no_face,
             showing=Showing.PLACEHOLDER.value,
             engine={},
@@ -167,12 +170,7 @@ class StateBoard:
         What takes long (reading a photo, loading a model) happens in a thread while the old chain runs on.
         """
         async with self._changing:
-            if any(isinstance(command, ApplyPreset) for command in commands):
-                raise UsageError("presets are not kept yet", "set the processors one by one")
-            changes = tuple(c for c in commands if isinstance(c, SetProcessor | SetFace | Reorder))
-            chain = self._live.chain
-            if changes:
-                chain = await asyncio.to_thread(self._builder.changed, chain, changes)
+            chain, on_no_face, badge = self._live.chain, self._live.on_no_face, self._live.badge
             privacy, frozen = self._state.privacy, self._state.frozen
             for command in commands:
                 match command:
@@ -180,10 +178,28 @@ class StateBoard:
                         privacy = on
                     case SetFreeze(on=on):
                         frozen = on
-            self._live.chain = chain
+                    case ApplyPreset(name=name):
+                        preset = await asyncio.to_thread(self._presets.load, name)
+                        chain = await asyncio.to_thread(self._builder.replaced, chain, preset.processors)
+                        on_no_face, badge = preset.on_no_face, preset.badge
+                    case SetProcessor() | SetFace() | Reorder():
+                        chain = await asyncio.to_thread(self._builder.changed, chain, (command,))
+            # From here to the end nothing is awaited: the next frame sees all of it.
+            self._live.chain, self._live.badge = chain, badge
+            self._live.on_no_face = on_no_face
             self._cover(privacy, frozen)
-            self._write(processors=chain.states, face=chain.face, privacy=privacy, frozen=frozen)
+            self._write(
+                processors=chain.states,
+                face=chain.face,
+                on_no_face=on_no_face,
+                privacy=privacy,
+                frozen=frozen,
+            )
             return self.state()
+
+    def preset_now(self) -> tuple[tuple[ProcessorState, ...], OnNoFace, bool]:
+        """What a preset holds, as it is set now: the chain, `on_no_face`, the badge."""
+        return self._live.chain.states, self._live.on_no_face, self._live.badge
 
     def set_phase(self, phase: Phase) -> None:
         """Where the daemon is in its life."""

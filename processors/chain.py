@@ -111,12 +111,7 @@ class ChainBuilder:
         Raises UsageError for a processor or parameter that does not exist or stands there twice, and whatever
         a processor raises that cannot get ready.
         """
-        steps: dict[str, Step] = {}
-        for place in settings:
-            if place.name in steps:
-                raise UsageError(f"processor {place.name} stands in the chain twice", "name it once")
-            steps[place.name] = self._step(self._registry[place.name], place.enabled, place.params)
-        return Chain(tuple(steps.values()))
+        return replace(self.replaced(Chain(), settings), rev=0)
 
     def changed(self, chain: Chain, commands: Iterable[SetProcessor | SetFace | Reorder]) -> Chain:
         """The chain after all of `commands`, in order; the old one stays as it is, also if one of them fails.
@@ -133,6 +128,21 @@ class ChainBuilder:
                     steps = self._wear(steps, command.name)
                 case Reorder():
                     steps = _reordered(steps, command.names)
+        return Chain(tuple(steps.values()), chain.rev + 1)
+
+    def replaced(self, chain: Chain, settings: Iterable[ProcessorSettings]) -> Chain:
+        """The chain that `settings` say in the place of `chain`; steps with equal parameters keep their render.
+
+        Raises as `build` does, with `chain` as it was.
+        """
+        old = {step.name: step for step in chain.steps}
+        steps: dict[str, Step] = {}
+        for place in settings:
+            if place.name in steps:
+                raise UsageError(f"processor {place.name} stands in the chain twice", "name it once")
+            processor = self._registry[place.name]
+            full = {**msgspec.structs.asdict(processor.params_type()), **place.params}
+            steps[place.name] = self._step(processor, place.enabled, full, old.get(place.name))
         return Chain(tuple(steps.values()), chain.rev + 1)
 
     def _set(self, steps: dict[str, Step], command: SetProcessor) -> dict[str, Step]:

@@ -51,7 +51,8 @@ class Library:
     ) -> None:
         """root: the user's data directory, made when it is needed. has_face: says whether a photo shows a face."""
         self._folder = root / "faces"
-        self._has_face = has_face
+        self.has_face = has_face
+        """Says whether a photo shows a face; may be set later, when the models are there."""
         self._today = today
         self._transient: dict[str, tuple[Pixels, consent.Record]] = {}
 
@@ -140,7 +141,7 @@ class Library:
 
     def _decoded(self, content: bytes, what: str) -> Pixels:
         pixels = decoded(content, what)
-        if not self._has_face(pixels):
+        if not self.has_face(pixels):
             raise BadInputError(
                 f"no face in {what}", "use a photo that shows a face from the front, well lit"
             )

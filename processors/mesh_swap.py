@@ -34,7 +34,8 @@ class MeshSwapParams(Params, frozen=True):
     ] = "all"
     opacity: Annotated[
         float,
-        Meta(ge=0, le=1, description="How much of it covers the face.", extra_json_schema={"step": 0.05}),
+        # Under one half the wearer is recognised, and what is called treated would not be.
+        Meta(ge=0.5, le=1, description="How much of it covers the face.", extra_json_schema={"step": 0.05}),
     ] = 1.0
     feather: Annotated[
         float,
@@ -75,6 +76,8 @@ class _Worn:
 
     def _wear(self, pixels: Pixels, face: Face) -> bool:
         """Draws it over one face in place; False when nothing of that face can be drawn on."""
+        if face.score == 0:  # a detector's stand-in has no mesh of its own: it can be covered, not worn on
+            return False
         corners = skirted(face.points)
         grid = Grid.over(corners, (pixels.shape[1], pixels.shape[0]))
         if grid is None:

@@ -12,6 +12,7 @@ from faceswapd.core.events import SetProcessor, State
 from faceswapd.core.frame import Pixels
 from faceswapd.core.settings import ControlSettings, ProcessorSettings, Settings
 from faceswapd.daemon.app import App, Ending
+from faceswapd.daemon.places import Places
 from faceswapd.daemon.run import loop_factory
 from faceswapd.daemon.state import StateBoard
 from faceswapd.processors.library import Library
@@ -24,7 +25,7 @@ SETTINGS = Settings(
 
 
 def app(folder: Path, source: Source, *sinks: Sink, settings: Settings = SETTINGS) -> App:
-    return App(settings, source, sinks or [FakeSink()], Library(folder), "0", folder, folder)
+    return App(settings, source, sinks or [FakeSink()], Library(folder), "0", Places.within(folder))
 
 
 def run(a: App, during: Callable[[App], None] = lambda _: None) -> Ending:

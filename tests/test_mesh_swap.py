@@ -178,13 +178,24 @@ def test_opacity_mixes(workshop: Workshop, astronaut: tuple[Pixels, Face]) -> No
     pixels, face = astronaut
     core = inside(pixels, face, -0.2)
 
-    whole, half, none = (
-        difference(worn(workshop, pixels, face, opacity=o).pixels, pixels)[core].mean()
-        for o in (1.0, 0.5, 0.0)
+    whole, half = (
+        difference(worn(workshop, pixels, face, opacity=o).pixels, pixels)[core].mean() for o in (1.0, 0.5)
     )
 
-    assert none == 0
     assert half == pytest.approx(whole / 2, rel=0.06)
+
+
+def test_it_never_gets_so_thin_that_the_wearer_is_recognised(workshop: Workshop) -> None:
+    with pytest.raises(UsageError, match="opacity"):
+        changed(MeshSwapParams(), {"opacity": 0.4})
+
+
+def test_what_only_a_detector_saw_is_not_worn_on(workshop: Workshop, astronaut: tuple[Pixels, Face]) -> None:
+    pixels, face = astronaut
+    picture = worn(workshop, pixels, replace(face, score=0.0))
+
+    assert picture.treated == frozenset()
+    assert np.array_equal(picture.pixels, pixels)
 
 
 def test_a_wider_feather_changes_the_edge_less(workshop: Workshop, astronaut: tuple[Pixels, Face]) -> None:

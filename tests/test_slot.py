@@ -56,10 +56,12 @@ def test_no_item_is_lost_between_threads() -> None:
     async def main() -> int:
         dropped: list[int] = []
         slot: Slot[int] = Slot(asyncio.get_running_loop(), dropped.append)
-        threads = [
-            threading.Thread(target=lambda k=k: [slot.offer(k * 1000 + i) for i in range(1000)])
-            for k in (1, 2)
-        ]
+
+        def offer(start: int) -> None:
+            for i in range(1000):
+                slot.offer(start + i)
+
+        threads = [threading.Thread(target=offer, args=(k,)) for k in (1000, 2000)]
         for t in threads:
             t.start()
         taken = 0

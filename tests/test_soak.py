@@ -12,6 +12,7 @@ from faceswapd.capture.portrait import Portrait
 from faceswapd.capture.source import Shot
 from faceswapd.core.settings import ControlSettings, ProcessorSettings, Settings
 from faceswapd.daemon.app import App, Ending
+from faceswapd.daemon.places import Places
 from faceswapd.daemon.run import loop_factory
 from faceswapd.processors.library import Library
 from faceswapd.sinks.memory import MemorySink
@@ -62,7 +63,7 @@ def test_memory_is_flat_over_20000_frames(tmp_path: Path) -> None:
         sizes: list[float] = []
         app = App(
             settings, Restless(), [MemorySink("memory:")], Library(tmp_path / "data"), "0",
-            tmp_path / "run", tmp_path / "cache",
+            Places.within(tmp_path),
         )  # fmt: skip
 
         async def watch() -> None:
@@ -78,7 +79,6 @@ def test_memory_is_flat_over_20000_frames(tmp_path: Path) -> None:
         await watching
         return ending, sizes
 
-    (tmp_path / "run").mkdir(mode=0o700)
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         ending, sizes = runner.run(main())
 

@@ -1,6 +1,8 @@
 import asyncio
+import tempfile
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
@@ -14,8 +16,9 @@ from faceswapd.core.events import ApplyPreset, Event, SetFreeze, SetPrivacy, Set
 from faceswapd.core.frame import Frame, Pixels
 from faceswapd.core.meter import Meter
 from faceswapd.core.params import Params
-from faceswapd.core.settings import ProcessorSettings, Settings
-from faceswapd.daemon.state import StateBoard
+from faceswapd.core.settings import OnNoFace, ProcessorSettings, Settings
+from faceswapd.daemon.presets import Presets
+from faceswapd.daemon.state import Rooms, StateBoard
 from faceswapd.processors.chain import Chain, ChainBuilder
 from faceswapd.processors.processor import Picture, Processor, Render
 from faceswapd.processors.registry import Registry
@@ -49,6 +52,8 @@ class FakeLive:
         self.chain = chain
         self.last: Pixels | None = None
         self.shown: Frame | None = None
+        self.badge = True
+        self.on_no_face: OnNoFace = "placeholder"
 
 
 class FakeOverride:
@@ -65,7 +70,8 @@ class NoFaces:
 
 
 class House:
-    def __init__(self) -> None:
+    def __init__(self, folder: Path) -> None:
+        self.presets = Presets(folder)
         registry = Registry([Paint()])
         builder = ChainBuilder(registry)
         settings = Settings(size=SIZE, processors=(ProcessorSettings("paint"),))
@@ -75,17 +81,19 @@ class House:
         self.clock = ManualClock()
         self.engine = {"mesh478": "fake"}
         library: Any = NoFaces()
-        self.board = StateBoard(
-            settings, "1.2", builder, registry, library, self.live, self.override,
-            lambda: self.engine, self.meter, self.clock,
+        rooms = Rooms(
+            builder, registry, library, self.live, self.override, lambda: self.engine, self.meter,
+            self.clock, self.presets,
         )  # fmt: skip
+        self.board = StateBoard(settings, "1.2", rooms)
         self.told: list[Event] = []
         self.board.tell = self.told.append
 
 
 def inside(test: Callable[[House], Awaitable[None]]) -> None:
     async def main() -> None:
-        await test(House())
+        with tempfile.TemporaryDirectory() as folder:
+            await test(House(Path(folder)))
 
     asyncio.run(main())
 
@@ -122,10 +130,26 @@ def test_an_unknown_processor_is_refused() -> None:
     inside(test)
 
 
-def test_presets_say_that_they_are_not_kept() -> None:
+def test_a_preset_sets_chain_policy_and_badge_together() -> None:
     async def test(h: House) -> None:
-        with pytest.raises(UsageError, match="presets"):
-            await h.board.execute((ApplyPreset("x"),))
+        await h.board.execute((SetProcessor("paint", params={"value": 9}),))
+        h.presets.save("nine", h.board.preset_now()[0], "freeze", False)
+        await h.board.execute((SetProcessor("paint", enabled=False, params={"value": 3}),))
+        state = await h.board.execute((ApplyPreset("nine"),))
+
+        assert [(p.enabled, p.params) for p in state.processors] == [(True, {"value": 9})]
+        assert (state.on_no_face, h.live.on_no_face, h.live.badge) == ("freeze", "freeze", False)
+        assert state.rev == 3
+
+    inside(test)
+
+
+def test_an_unknown_preset_changes_nothing() -> None:
+    async def test(h: House) -> None:
+        with pytest.raises(UsageError, match="no preset"):
+            await h.board.execute((SetProcessor("paint", enabled=False), ApplyPreset("x")))
+
+        assert h.live.chain.enabled
 
     inside(test)
 
