@@ -1,19 +1,23 @@
-"""Runs this folder's tests inside the rig's guest, and reports them here as if they had run here.
+"""Runs the tests that use real devices inside the rig's guest, and reports them here as if they had run here.
 
-The guest is booted once, with all selected tests. They take minutes and the whole machine, so they run only when
-they are named: `pytest tests/e2e`. Otherwise, and where the guest cannot run, each is skipped with the reason.
+Such a test has the fixture `driver` or `vivid`. The guest is booted once, with all of them that are selected.
+They take minutes and the whole machine, so they run only when they are named: `pytest tests/e2e`. Otherwise, and
+where the guest cannot run, each is skipped with the reason.
 """
 
 import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from e2e.cameras import VIVID, Driver, loaded
 from e2e.guest import INSIDE, TEST_TIMEOUT_S, Guest, ReportWriter, drivers, unready
 
-HERE = Path(__file__).parent
 GUEST = pytest.StashKey[Guest]()
+
+
+def needs_guest(item: pytest.Item) -> bool:
+    """It uses a device that only the guest has."""
+    return not {"driver", "vivid"}.isdisjoint(getattr(item, "fixturenames", ()))
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -22,7 +26,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    ours = [item for item in items if HERE in item.path.parents]
+    ours = [item for item in items if needs_guest(item)]
     asked = any("e2e" in str(word) for word in config.invocation_params.args)
     why = "" if INSIDE or not ours else unready() if asked else "runs by `pytest tests/e2e`"
     for item in ours:
@@ -35,11 +39,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> bool | None:
     """On the host, tells what the guest reported instead of running the test."""
-    if INSIDE or HERE not in item.path.parents or item.get_closest_marker("skip"):
+    if INSIDE or not needs_guest(item) or item.get_closest_marker("skip"):
         return None
     stash = item.session.stash
     if GUEST not in stash:
-        stash[GUEST] = Guest(item.config, [i.nodeid for i in item.session.items if HERE in i.path.parents])
+        stash[GUEST] = Guest(item.config, [i.nodeid for i in item.session.items if needs_guest(i)])
     item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
     for report in stash[GUEST].reports_of(item):
         item.ihook.pytest_runtest_logreport(report=report)

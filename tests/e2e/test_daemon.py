@@ -21,6 +21,8 @@ from e2e.cameras import (
     Reader,
     capabilities,
     flowing,
+    good_take,
+    near,
     off,
     program,
     seen_by_ffmpeg,
@@ -88,23 +90,24 @@ def test_a_webcam_passes_through_with_its_pixels_and_in_order(
     reference = grab(vivid)[0]
     with Daemon(tmp_path, "--source", vivid, *to(), *PASS) as daemon:
         daemon.wait_until_live()
-        for _ in range(3):  # another load may spoil a take's rate
+
+        def take() -> tuple[float, list[int], float]:
             start = time.monotonic()
             frames = grab(OUTPUT, 151)
             fps = 150 / (time.monotonic() - start)
             turns, distances = zip(*(turned(frame, reference) for frame in frames), strict=True)
-            steps = [(b - a) % 640 // 2 for a, b in pairwise(turns)]
-            assert max(distances) < 4
-            assert max(steps) < 160, "a step back"
-            if fps == pytest.approx(30, rel=0.05):
-                break
+            return fps, [(b - a) % 640 // 2 for a, b in pairwise(turns)], max(distances)
+
+        fps, steps, distance = good_take(take, lambda taken: near(taken[0], 30))
         assert daemon.stop() == 0, daemon.log
 
     record_property("webcam to opencv fps", round(fps, 2))
-    record_property("colours off by", round(max(distances), 2))
+    record_property("colours off by", round(distance, 2))
     record_property("repeated", steps.count(0))
     record_property("missed", sum(step - 1 for step in steps if step))
-    assert fps == pytest.approx(30, rel=0.05)
+    assert distance < 4
+    assert max(steps) < 160, "a step back"
+    assert near(fps, 30)
     assert sum(steps) == pytest.approx(150, abs=8)
 
 
@@ -243,19 +246,27 @@ def test_an_unplugged_webcam_leaves_a_picture_and_comes_back(
 
 def test_an_mjpg_webcam_is_read_at_its_rate(driver: Driver, tmp_path: Path, record_property: Note) -> None:
     """A loopback that ffmpeg feeds with JPEG pictures is such a webcam: vivid has none."""
-    picture = ["-re", "-f", "lavfi", "-i", "testsrc2=s=1280x720:r=30", "-c:v", "mjpeg", "-q:v", "3"]
-    with program("ffmpeg", "-v", "error", "-nostdin", *picture, "-f", "v4l2", SPARE):
+    film = tmp_path / "film.avi"
+    picture = ["-f", "lavfi", "-i", "testsrc2=s=1280x720:r=30", "-t", "4", "-c:v", "mjpeg", "-q:v", "3"]
+    subprocess.run(["ffmpeg", "-v", "error", "-nostdin", *picture, film], check=True)
+    replay = ["-re", "-stream_loop", "-1", "-i", film, "-c", "copy", "-f", "v4l2", SPARE]
+    with program("ffmpeg", "-v", "error", "-nostdin", *replay):
         wait_for(lambda: capabilities(SPARE) == abi.CAP_CAPTURE)
         fourcc = subprocess.run(["v4l2-ctl", "-d", SPARE, "-V"], capture_output=True, text=True, check=True)
-        with Daemon(tmp_path, "--source", SPARE, *to(HD), *PASS, "--for", "8", "--json") as daemon:
-            daemon.wait_until_live()
-            moving = grab(OUTPUT, frames=10)
-            assert daemon.wait() == 0, daemon.log
 
-    report = json.loads(next(line for line in daemon.log.splitlines() if line.startswith("{")))
-    record_property("mjpg webcam fps", report["fps"])
+        def take() -> tuple[float, list[Pixels]]:
+            with Daemon(tmp_path, "--source", SPARE, *to(HD), *PASS, "--for", "6", "--json") as daemon:
+                daemon.wait_until_live()
+                moving = grab(OUTPUT, frames=10)
+                assert daemon.wait() == 0, daemon.log
+            report = json.loads(next(line for line in daemon.log.splitlines() if line.startswith("{")))
+            return report["fps"], moving
+
+        fps, moving = good_take(take, lambda taken: near(taken[0], 30))
+
+    record_property("mjpg webcam fps", fps)
     assert "MJPG" in fourcc.stdout or "JPEG" in fourcc.stdout
-    assert report["fps"] == pytest.approx(30, rel=0.05)
+    assert near(fps, 30)
     assert any((a != b).any() for a, b in pairwise(moving))
     assert np.ptp(moving[-1]) > 200
 
@@ -266,7 +277,7 @@ def test_a_call_in_a_browser_sees_the_daemons_picture(
 ) -> None:
     with Daemon(tmp_path, "--source", "pattern:", *to(), *PASS) as daemon:
         daemon.wait_until_live()
-        seen = seen_by_chromium(LABEL, 5)
+        seen = good_take(lambda: seen_by_chromium(LABEL, 5), lambda seen: seen.fps >= 10)
         assert daemon.stop() == 0, daemon.log
 
     record_property("daemon to chromium fps", round(seen.fps, 1))
