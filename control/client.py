@@ -27,8 +27,8 @@ from ..core import errors
 from ..core.errors import BusyError, ConfigError, FaceswapdError, NoDeviceError, UsageError
 from ..core.events import State, Stats
 from . import protocol, token
-from .methods import EventParams, Hello, Ready
 from .protocol import Incoming, Preview, RpcError
+from .replies import EventParams, Hello, Ready
 
 T = TypeVar("T")
 Event = EventParams | Preview

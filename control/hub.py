@@ -12,10 +12,11 @@ import msgspec
 
 from ..core.abilities import Viewing
 from ..core.events import Commands, Event, FacesChanged, Logged, State, StateChanged
-from ..core.frame import Frame
+from ..core.frame import Frame, Pixels
 from . import jpeg, protocol
-from .methods import Entry, EventParams, PreviewOptions, Subscribe, Subscribed, Topic
+from .methods import PreviewOptions, Subscribe
 from .outbox import Outbox
+from .replies import Entry, EventParams, Subscribed, Topic
 
 RECENT_LOG = 50
 
@@ -26,7 +27,7 @@ class _Timed:
 
     period_s: float
     due_s: float = 0.0
-    last: Frame | None = None
+    last: Pixels | None = None
 
     def next(self, now_s: float) -> None:
         """On a grid that all of the same rate share: they are served by the same encoding."""
@@ -146,8 +147,8 @@ class Hub:
                 if timed.due_s > now_s:
                     continue
                 timed.next(now_s)
-                if frame is not None and frame is not timed.last:
-                    timed.last = frame
+                if frame is not None and frame.pixels is not timed.last:
+                    timed.last = frame.pixels
                     groups.setdefault(_rateless(options), []).append(outbox)
             for options, outboxes in groups.items():
                 assert frame is not None
@@ -161,7 +162,7 @@ class Hub:
     async def _encoded_once(self, frame: Frame, options: PreviewOptions) -> bytes:
         """A newcomer gets its first frame at once: the one that others of its size were just sent."""
         before = self._encoded.get(options)
-        if before is not None and before[0] is frame:
+        if before is not None and before[0].pixels is frame.pixels:
             return before[1]
         bound = (options.width, options.height)
         data = await asyncio.get_running_loop().run_in_executor(

@@ -5,12 +5,10 @@ from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
 import msgspec
 from msgspec import Meta
 
-from ..core.abilities import CameraInfo, Consent, OutputInfo, PresetInfo, RecordStatus
+from ..core.abilities import Consent, PresetInfo, RecordStatus
 from ..core.events import (
     ApplyPreset,
     Command,
-    FaceInfo,
-    ProcessorInfo,
     Reorder,
     SetFace,
     SetFreeze,
@@ -20,6 +18,23 @@ from ..core.events import (
     Stats,
 )
 from ..core.params import Value
+from .replies import (
+    CameraList,
+    Done,
+    FaceAdded,
+    FaceList,
+    Hello,
+    Jpeg,
+    OutputList,
+    Paired,
+    PairingLink,
+    Pong,
+    PresetList,
+    ProcessorList,
+    Ready,
+    Subscribed,
+    Topic,
+)
 
 MAX_FACE = 8 * 1024 * 1024
 """Bytes of an uploaded picture."""
@@ -27,7 +42,6 @@ MAX_FACE = 8 * 1024 * 1024
 Name: TypeAlias = Annotated[str, Meta(min_length=1, max_length=64)]
 Hex64: TypeAlias = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 Nonce: TypeAlias = Annotated[str, Meta(pattern="^[0-9a-f]{32,128}$")]
-Topic: TypeAlias = Literal["state", "stats", "faces", "log", "preview"]
 Topics: TypeAlias = Annotated[tuple[Topic, ...], Meta(min_length=1, max_length=5)]
 Rev: TypeAlias = Annotated[int, Meta(ge=0, description="refused unless the state is still at this revision")]
 
@@ -55,6 +69,15 @@ class Authenticate(Params, frozen=True):
 
     nonce: Nonce
     mac: Hex64
+    device: Annotated[str, Meta(pattern="^([0-9a-f]{16})?$", description="a paired one uses its own key")] = (
+        ""
+    )
+
+
+class Pair(Params, frozen=True):
+    """The code of a one-time link."""
+
+    code: Annotated[str, Meta(min_length=1, max_length=64)]
 
 
 class ProcessorSet(Change, frozen=True):
@@ -212,105 +235,6 @@ class Unsubscribe(Params, frozen=True):
     topics: Topics
 
 
-class Hello(msgspec.Struct, frozen=True):
-    """Who the server is; the first message of every connection."""
-
-    protocol: int
-    server: str
-    version: str
-    features: tuple[str, ...]
-    auth: Literal["hmac-sha256", "none"]
-    """`none`: the operating system vouches for the client (unix socket); it is ready at once."""
-    nonce: str
-
-
-class Ready(msgspec.Struct, frozen=True):
-    """`mac` proves that the server knows the token too: over the client's nonce followed by hello's."""
-
-    ready: bool
-    mac: str = ""
-
-
-class ProcessorList(msgspec.Struct, frozen=True):
-    """All processors that exist, in the chain or not."""
-
-    processors: tuple[ProcessorInfo, ...]
-
-
-class FaceList(msgspec.Struct, frozen=True):
-    """All faces that can be worn."""
-
-    faces: tuple[FaceInfo, ...]
-
-
-class FaceAdded(msgspec.Struct, frozen=True):
-    """How much has come; `face` once all of it has."""
-
-    received: int
-    face: FaceInfo | None = None
-
-
-class PresetList(msgspec.Struct, frozen=True):
-    """All presets."""
-
-    presets: tuple[PresetInfo, ...]
-
-
-class CameraList(msgspec.Struct, frozen=True):
-    """The cameras of this machine."""
-
-    cameras: tuple[CameraInfo, ...]
-
-
-class OutputList(msgspec.Struct, frozen=True):
-    """The outputs of this run."""
-
-    outputs: tuple[OutputInfo, ...]
-
-
-class Jpeg(msgspec.Struct, frozen=True):
-    """A picture, JPEG in base64."""
-
-    jpeg: bytes
-    width: int
-    height: int
-    seq: int = 0
-    captured_ns: int = 0
-
-
-class Entry(msgspec.Struct, frozen=True):
-    """A topic as it is now. Events that follow have `seq` one higher each; a gap was overwritten."""
-
-    seq: int
-    data: Any
-
-
-class Subscribed(msgspec.Struct, frozen=True):
-    """What the topics hold now."""
-
-    rev: int
-    topics: dict[str, Entry]
-
-
-class Pong(msgspec.Struct, frozen=True):
-    """`now_ns` is the daemon's monotonic clock, the one of `captured_ns`."""
-
-    now_ns: int
-
-
-class Done(msgspec.Struct, frozen=True):
-    """Nothing more to tell."""
-
-
-class EventParams(msgspec.Struct, frozen=True):
-    """The parameters of the notification `event`."""
-
-    topic: Topic
-    seq: int
-    rev: int
-    data: Any
-
-
 class Method(NamedTuple):
     """One method. `urgent` ones pass what the same client asked before and is still at work."""
 
@@ -323,6 +247,10 @@ class Method(NamedTuple):
 METHODS: dict[str, Method] = {
     "hello": Method(Nothing, Hello, "Who the server is; it also says so unasked, first thing."),
     "auth": Method(Authenticate, Ready, "Proves that the client can read the token file."),
+    "pair": Method(
+        Pair, Paired, "Lets a browser in that has the one-time link, and tells it a key of its own."
+    ),
+    "pair.link": Method(Nothing, PairingLink, "Makes a one-time link to the web remote."),
     "ping": Method(Nothing, Pong, "Is anybody there, and what is the time.", urgent=True),
     "state.get": Method(Nothing, State, "The whole state in one document."),
     "stats.get": Method(Nothing, Stats, "Frame rate, latencies and drops since the start."),

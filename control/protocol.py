@@ -14,7 +14,7 @@ MAX_MESSAGE = 64 * 1024
 MAX_ARRAY = 64
 """Requests in one JSON-RPC array."""
 
-PREVIEW_HEADER = struct.Struct(">BBHHHQQ")
+PREVIEW_HEADER = struct.Struct(">BBHHHqq")
 """Big-endian, 24 bytes: version, kind, width, height, reserved (0), seq, captured_ns."""
 PREVIEW_VERSION = 1
 PREVIEW_JPEG = 1

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from . import methods, protocol
+from . import methods, protocol, replies
 from .methods import METHODS
 
 OPENRPC = "openrpc.json"
@@ -19,7 +19,7 @@ PAGE = "methods.md"
 def openrpc() -> dict[str, Any]:
     """The OpenRPC 1.3 document of all methods; `x-` fields hold what OpenRPC has no word for."""
     types: list[Any] = [t for m in METHODS.values() for t in (m.params, m.result)]
-    types += [methods.EventParams]
+    types += [replies.EventParams]
     refs, components = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
     by_type = dict(zip(map(id, types), refs, strict=True))
     for schema in components.values():

@@ -12,18 +12,21 @@ from typing import Any
 
 import structlog
 from websockets.asyncio.server import Server, ServerConnection, serve, unix_serve
+from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
 from ..core.errors import BusyError, ConfigError
 from ..core.events import Commands, Event
 from ..core.settings import ControlSettings
-from . import admission, protocol, token
+from . import admission, pages, protocol, token
 from .hub import Hub
 from .limits import Backoff, Bucket
 from .methods import Authenticate
 from .outbox import Outbox
+from .pairing import VALID_S, Pairing
 from .protocol import RpcError
+from .replies import Paired, PairingLink
 from .service import Service
 from .session import Call, Received, Session
 
@@ -52,7 +55,9 @@ class ControlServer:
         self._version = version or commands.state().version
         self._pool = ThreadPoolExecutor(1, "control")
         self._hub = Hub(commands, self._pool)
-        self._service = Service(commands, self._hub, self._pool, self._rotate)
+        self._service = Service(commands, self._hub, self._pool, self._rotate, self._link)
+        self._pairing = Pairing()
+        self._pages = pages.load()
         self._backoff = Backoff()
         self._stack = AsyncExitStack()
         self._work: asyncio.Task[None] | None = None
@@ -149,12 +154,22 @@ class ControlServer:
             return connection.respond(http.HTTPStatus.FORBIDDEN, "this origin or host is not served\n")
         if request.path == "/healthz":
             return connection.respond(http.HTTPStatus.OK, "ok\n")
+        if request.headers.get("Upgrade", "").lower() != "websocket":
+            return self._page(connection, request.path)
         if len(self._clients) >= self._settings.max_clients:
             return connection.respond(http.HTTPStatus.SERVICE_UNAVAILABLE, "too many clients\n")
         return None
 
+    def _page(self, connection: ServerConnection, path: str) -> Response:
+        page = self._pages.get(path)
+        if page is None:
+            return connection.respond(http.HTTPStatus.NOT_FOUND, "no such page\n")
+        fields = {"Connection": "close", "Content-Length": str(len(page.body)), **page.headers}
+        return Response(200, "OK", Headers(fields), page.body)
+
     async def _tcp_client(self, connection: ServerConnection) -> None:
-        await self._serve(connection, Session(self._version, self._service.features(), self._verify))
+        features = self._service.features()
+        await self._serve(connection, Session(self._version, features, self._verify, self._paired))
 
     async def _unix_client(self, connection: ServerConnection) -> None:
         uid = admission.peer_uid(connection.transport.get_extra_info("socket"))
@@ -169,12 +184,32 @@ class ControlServer:
         except ConfigError as error:
             log.warning("control.no_token", problem=str(error))
             return None
+        if sent.device:
+            secret = token.device_key(secret, sent.device)
         if not token.proves(secret, nonce, sent.nonce, sent.mac):
             return None
         return token.proof(secret, sent.nonce, nonce)
 
+    def _paired(self, code: str) -> Paired | None:
+        return self._pairing.admit(code, token.ensure(self._dir), asyncio.get_running_loop().time())
+
+    def pairing_url(self) -> str:
+        """A link to the web remote that lets in one browser, once, within ten minutes."""
+        scheme = "https" if self._settings.tls_certificate else "http"
+        host = self._settings.host
+        if host in ("0.0.0.0", "::"):  # noqa: S104 - not bound here: a name that a browser can ask for
+            host = next(iter(self._settings.hosts), "localhost").partition(":")[0]
+        elif ":" in host:
+            host = f"[{host}]"
+        code = self._pairing.code(asyncio.get_running_loop().time())
+        return f"{scheme}://{host}:{self.port}/#pair={code}"
+
+    def _link(self) -> PairingLink:
+        return PairingLink(self.pairing_url(), VALID_S)
+
     def _rotate(self) -> None:
         token.rotate(self._dir)
+        self._pairing.clear()
         log.info("control.token_rotated")
         # After this step of the loop, in which the reply to whoever asked is put into its outbox.
         asyncio.get_running_loop().call_soon(self._let_go)

@@ -24,7 +24,7 @@ from ..core.events import (
     State,
     StateChanged,
 )
-from . import jpeg, methods, protocol
+from . import jpeg, methods, protocol, replies
 from .check import check
 from .holds import Holds
 from .hub import Hub
@@ -52,14 +52,22 @@ class Service:
     """The methods, for all clients together. For the event loop.
 
     Changes are carried out one after the other, so that `if_rev` means something; privacy and freeze
-    pass them. `rotate` makes a new token.
+    pass them. `rotate` makes a new token, `link` a link for pairing.
     """
 
-    def __init__(self, commands: Commands, hub: Hub, pool: Executor, rotate: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        commands: Commands,
+        hub: Hub,
+        pool: Executor,
+        rotate: Callable[[], None],
+        link: Callable[[], replies.PairingLink],
+    ) -> None:
         self._commands = commands
         self._hub = hub
         self._pool = pool
         self._rotate = rotate
+        self._link = link
         self._changing = asyncio.Lock()
         self._holds = Holds()
         self._held = asyncio.Event()
@@ -114,7 +122,7 @@ class Service:
                 return self._hub.subscribe(outbox, asked)
             case _, methods.Unsubscribe() as asked:
                 self._hub.unsubscribe(outbox, asked.topics)
-                return methods.Done()
+                return replies.Done()
             case _, methods.SnapshotGet() as asked:
                 return await self._snapshot(asked)
             case _, methods.FaceAdd() as asked:
@@ -124,10 +132,10 @@ class Service:
             case "face.remove", methods.Named(name):
                 await self._able(abilities.FaceKeeping, "removing faces").remove_face(name)
                 self._hub.publish(FacesChanged(daemon.faces()))
-                return methods.Done()
+                return replies.Done()
             case "face.picture", methods.Named(name):
                 data = await self._able(abilities.FaceKeeping, "pictures of faces").face_picture(name)
-                return methods.Jpeg(data, 0, 0)
+                return replies.Jpeg(data, 0, 0)
             case "preset.save", methods.Named(name):
                 return await self._able(abilities.PresetKeeping, "presets").save_preset(name)
             case "camera.select", methods.Named(name):
@@ -135,29 +143,31 @@ class Service:
                 self._hub.publish(StateChanged(state))
                 return state
             case "ping", _:
-                return methods.Pong(time.monotonic_ns())
+                return replies.Pong(time.monotonic_ns())
             case "state.get", _:
                 return daemon.state()
             case "stats.get", _:
                 return daemon.stats()
             case "processor.list", _:
-                return methods.ProcessorList(daemon.processors())
+                return replies.ProcessorList(daemon.processors())
             case "face.list", _:
-                return methods.FaceList(daemon.faces())
+                return replies.FaceList(daemon.faces())
             case "preset.list", _:
-                return methods.PresetList(self._able(abilities.PresetKeeping, "presets").presets())
+                return replies.PresetList(self._able(abilities.PresetKeeping, "presets").presets())
             case "camera.list", _:
                 cameras = await self._able(abilities.CameraChoice, "changing the camera").cameras()
-                return methods.CameraList(cameras)
+                return replies.CameraList(cameras)
             case "output.list", _:
-                return methods.OutputList(self._able(abilities.OutputListing, "a list of outputs").outputs())
+                return replies.OutputList(self._able(abilities.OutputListing, "a list of outputs").outputs())
             case "record.stop", _:
                 return await self._able(abilities.Recording, "recording").stop_recording()
             case "record.status", _:
                 return self._able(abilities.Recording, "recording").record_status()
+            case "pair.link", _:
+                return self._link()
             case "token.rotate", _:
                 self._rotate()
-                return methods.Done()
+                return replies.Done()
         raise AssertionError(f"{call.name} is in METHODS and not carried out")
 
     def _able(self, kind: type[A], what: str) -> A:
@@ -252,23 +262,23 @@ class Service:
                 # It stays on: a mask that cannot be taken off is better than one that falls.
                 log.warning("control.hold_stays", name=name, problem=str(wrong))
 
-    async def _snapshot(self, asked: methods.SnapshotGet) -> methods.Jpeg:
+    async def _snapshot(self, asked: methods.SnapshotGet) -> replies.Jpeg:
         frame = self._able(abilities.Viewing, "a snapshot").shown()
         if frame is None:
             raise RpcError("not_available", "nothing was shown yet", hint="try again in a moment")
         bound = (asked.width, asked.height)
         loop = asyncio.get_running_loop()
         data, size = await loop.run_in_executor(self._pool, jpeg.encode, frame.pixels, bound, asked.quality)
-        return methods.Jpeg(data, *size, seq=frame.seq, captured_ns=frame.captured_ns)
+        return replies.Jpeg(data, *size, seq=frame.seq, captured_ns=frame.captured_ns)
 
-    async def _add_face(self, asked: methods.FaceAdd, outbox: Outbox) -> methods.FaceAdded:
+    async def _add_face(self, asked: methods.FaceAdd, outbox: Outbox) -> replies.FaceAdded:
         keeping = self._able(abilities.FaceKeeping, "adding faces")
         picture = self._uploads.add(outbox, asked)
         if picture is None:
-            return methods.FaceAdded(asked.offset + len(asked.data))
+            return replies.FaceAdded(asked.offset + len(asked.data))
         face = await keeping.add_face(asked.name, picture, asked.consent)
         self._hub.publish(FacesChanged(self._commands.faces()))
-        return methods.FaceAdded(asked.total, face)
+        return replies.FaceAdded(asked.total, face)
 
 
 def is_on(state: State, name: str) -> bool:

@@ -7,11 +7,15 @@ from dataclasses import dataclass
 import msgspec
 
 from . import protocol
-from .methods import METHODS, Authenticate, Hello, Method, Params, Ready
+from .methods import METHODS, Authenticate, Method, Pair, Params
 from .protocol import Id, Refused, Request, RpcError
+from .replies import Hello, Paired, Ready
 
 Verify = Callable[[str, Authenticate], str | None]
 """(server nonce, what the client sent) -> the server's own proof, or None when the client's is wrong."""
+
+Admit = Callable[[str], Paired | None]
+"""A pairing code -> what the device may keep, or None when the code is wrong, used or too old."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +51,12 @@ class Received:
 class Session:
     """Turns what a client sends into calls, once the client has proved who it is."""
 
-    def __init__(self, version: str, features: tuple[str, ...], verify: Verify | None) -> None:
+    def __init__(
+        self, version: str, features: tuple[str, ...], verify: Verify | None, admit: Admit = lambda _: None
+    ) -> None:
         """`verify` None: the operating system vouches for the client, it is ready at once."""
         self._verify = verify
+        self._admit = admit
         self.hello = Hello(
             protocol=protocol.VERSION,
             server="faceswapd",
@@ -91,27 +98,39 @@ class Session:
             return done
         return protocol.result(id_, done) if wants_reply else None
 
-    def _called(self, request: Request, id_: Id, wants_reply: bool) -> Call | Hello | Ready:
+    def _called(self, request: Request, id_: Id, wants_reply: bool) -> Call | Hello | Ready | Paired:
         method = METHODS.get(request.method)
         if method is None:
             raise RpcError("method_not_found", f"no method {request.method[:64]!r}", hint="see docs/protocol")
-        if not self.ready and request.method not in ("hello", "auth"):
+        if not self.ready and request.method not in ("hello", "auth", "pair"):
             raise RpcError("unauthorized", "not authenticated", hint="call auth first")
         params = protocol.read(request.params, method.params)
         if request.method == "hello":
             return self.hello
         if isinstance(params, Authenticate):
             return self._authenticated(params)
+        if isinstance(params, Pair):
+            return self._paired(params)
         return Call(id_, wants_reply, request.method, method, params)
 
     def _authenticated(self, params: Authenticate) -> Ready:
         if self._verify is None:
             return Ready(ready=True)
         proof = self._verify(self.hello.nonce, params)
-        # One attempt a connection: the nonce is spent, whatever came of it.
         if proof is None or self.ready:
-            self.refused = True
-            self.ready = False
-            raise RpcError("unauthorized", "the proof is wrong", "$.params.mac", "read the token file again")
+            raise self._refusal("the proof is wrong", "$.params.mac", "read the token file again")
         self.ready = True
         return Ready(ready=True, mac=proof)
+
+    def _paired(self, params: Pair) -> Paired:
+        paired = None if self.ready else self._admit(params.code)
+        if paired is None:
+            raise self._refusal("this link was used, or is too old", "$.params.code", "faceswapd ctl pair")
+        self.ready = True
+        return paired
+
+    def _refusal(self, message: str, path: str, hint: str) -> RpcError:
+        """One attempt a connection: the nonce is spent, whatever came of it."""
+        self.refused = True
+        self.ready = False
+        return RpcError("unauthorized", message, path, hint)

@@ -76,6 +76,11 @@ def read(folder: Path) -> str:
         raise ConfigError(f"token file {folder / NAME}: {error}", "is the daemon running?") from None
 
 
+def device_key(token: str, device: str) -> str:
+    """The key of a paired device: it needs no list of devices, and ends with the token it comes from."""
+    return proof(token, "device", device)
+
+
 def proof(token: str, first: str, second: str) -> str:
     """HMAC-SHA256 in hex: key and message are the ASCII bytes of the token and of both nonces, as sent."""
     return hmac.digest(token.encode("ascii"), (first + second).encode("ascii"), "sha256").hex()

@@ -12,8 +12,9 @@ import msgspec
 from rich.console import Console, RenderableType
 
 from ..control.client import Client, connect, user_error
-from ..control.methods import MAX_FACE, ProcessorList
+from ..control.methods import MAX_FACE
 from ..control.protocol import Preview, RpcError
+from ..control.replies import ProcessorList
 from ..core.errors import FaceswapdError, MissingInputError, UsageError
 from ..core.events import ProcessorInfo, State, Stats
 from ..core.params import read_texts
@@ -130,6 +131,7 @@ def _parser() -> argparse.ArgumentParser:
         {"name": "changes", "nargs": "+", "metavar": "'set NAME KEY=VALUE'"})  # fmt: skip
     add("token", "Makes a new token; everybody who used the old one is let go.", _token,
         {"name": "what", "choices": ["rotate"]})  # fmt: skip
+    add("pair", "Makes a link that lets one browser into the web remote, once.", _pair)
     add("completion", "Prints a completion script for a shell.", None,
         {"name": "shell", "choices": ["bash", "zsh", "fish"]})  # fmt: skip
     return parser
@@ -314,6 +316,11 @@ async def _snapshot(remote: Client, options: argparse.Namespace) -> tuple[Any, R
 
 async def _token(remote: Client, _: argparse.Namespace) -> tuple[Any, RenderableType]:
     return await remote.call("token.rotate"), "a new token is in place"
+
+
+async def _pair(remote: Client, _: argparse.Namespace) -> tuple[Any, RenderableType]:
+    link = await remote.call("pair.link")
+    return link, str(link["url"])
 
 
 async def _watch(remote: Client, options: argparse.Namespace, console: Console) -> None:

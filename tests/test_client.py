@@ -10,8 +10,8 @@ from websockets.asyncio.server import ServerConnection, serve
 from faceswapd.control import client as remote_control
 from faceswapd.control import token
 from faceswapd.control.client import Client, connect, reconnecting, user_error
-from faceswapd.control.methods import EventParams
 from faceswapd.control.protocol import Preview, RpcError
+from faceswapd.control.replies import EventParams
 from faceswapd.core.errors import (
     BusyError,
     ConfigError,

@@ -9,8 +9,9 @@ from control_fakes import AbleCommands, run
 
 from faceswapd.control import protocol
 from faceswapd.control.hub import RECENT_LOG, Hub
-from faceswapd.control.methods import PreviewOptions, Subscribe, Topic
+from faceswapd.control.methods import PreviewOptions, Subscribe
 from faceswapd.control.outbox import Outbox
+from faceswapd.control.replies import Topic
 from faceswapd.core.events import FacesChanged, Logged, StateChanged
 from faceswapd.core.frame import Frame
 
@@ -122,7 +123,7 @@ def test_previews_of_one_size_are_encoded_once() -> None:
             await asyncio.sleep(0.013 * n)  # they do not come at the same moment
         taken = 0
         for seq in range(100, 105):
-            commands.frame = Frame(seq, seq, commands.frame.pixels)
+            commands.frame = Frame(seq, seq, commands.frame.pixels.copy())
             await asyncio.sleep(0.1)
             for outbox in clients:
                 if outbox._frame is not None:

@@ -134,6 +134,7 @@ def test_preview_messages() -> None:
 
     assert message[:24].hex() == "0101028001680000" + "0000010000000000" + "0000000000000005"
     assert protocol.previewed(message) == (2**40, 5, 640, 360, b"jpeg")
+    assert protocol.previewed(protocol.preview(-1, 5, (640, 360), b"")).seq == -1
 
 
 @pytest.mark.parametrize("message", [b"", b"\x01" * 23, b"\x02\x01" + bytes(22), b"\x01\x09" + bytes(22)])

@@ -10,6 +10,7 @@ from control_fakes import AbleCommands, FakeCommands, run
 from faceswapd.control.hub import Hub
 from faceswapd.control.outbox import Outbox
 from faceswapd.control.protocol import RpcError
+from faceswapd.control.replies import PairingLink
 from faceswapd.control.service import Service
 from faceswapd.control.session import Session
 from faceswapd.core.errors import NoDeviceError
@@ -23,11 +24,16 @@ class Desk:
         self.commands = commands or AbleCommands()
         self.rotated = 0
         self.pool = ThreadPoolExecutor(1)
-        self.service = Service(self.commands, Hub(self.commands, self.pool), self.pool, self.rotate)
+        self.service = Service(
+            self.commands, Hub(self.commands, self.pool), self.pool, self.rotate, self.link
+        )
         self.outbox = Outbox()
 
     def rotate(self) -> None:
         self.rotated += 1
+
+    def link(self) -> PairingLink:
+        return PairingLink("http://127.0.0.1:1/#pair=x", 600.0)
 
     async def ask(self, method: str, client: Outbox | None = None, /, **params: Any) -> Any:
         message = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}

@@ -1,0 +1,120 @@
+"""What 50 clients cost: frame rate, memory and the answer to a toggle, against the same daemon with one client.
+
+python benchmarks/control.py [--rounds 3] [--seconds 8]
+
+A daemon of its own runs the pipeline at 60 fps into memory. Rounds without and with the crowd alternate.
+The crowd: 10 clients take previews (640x360 at 10 fps), 5 subscribe to everything and never read, the others
+follow the state and the statistics. The crowd's own work shares the machine's cores with the daemon.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import statistics
+import sys
+import tempfile
+import time
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+from websockets.asyncio.client import unix_connect
+
+from faceswapd.control.client import Client, connect
+from faceswapd.core.errors import NoDeviceError
+
+ROOT = Path(__file__).resolve().parent.parent
+CLIENTS, PREVIEWS, STALLED = 50, 10, 5
+
+
+async def main(rounds: int, seconds: float) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory() as runtime:
+        daemon = await asyncio.create_subprocess_exec(
+            sys.executable, str(ROOT / "faceswapd.py"), "run", "--source", "portrait:", "--output", "memory:",
+            "--fps", "60", env={**os.environ, "XDG_RUNTIME_DIR": runtime},
+            stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
+        )  # fmt: skip
+        folder = Path(runtime) / "faceswapd"
+        try:
+            remote = await started(folder)
+            await asyncio.sleep(3)
+            alone: list[float] = []
+            crowded: list[float] = []
+            memory: list[float] = []
+            toggles: list[float] = []
+            for _ in range(rounds):
+                alone.append(await rate(remote, seconds))
+                async with AsyncExitStack() as crowd:
+                    await gather_crowd(crowd, folder)
+                    crowded.append(await rate(remote, seconds))
+                    memory.append(rss_mb(daemon.pid))
+                    toggles += await toggled(remote, 60)
+            await remote.close()
+        finally:
+            daemon.terminate()
+            await daemon.wait()
+    toggles.sort()
+    return {
+        "fps_alone": [round(v, 2) for v in alone],
+        "fps_crowded": [round(v, 2) for v in crowded],
+        "fall_percent": round(100 * (1 - statistics.mean(crowded) / statistics.mean(alone)), 2),
+        "rss_mb": [round(v, 1) for v in memory],
+        "toggle_ms": {q: round(toggles[int(len(toggles) * p)], 2) for q, p in (("p50", 0.5), ("p99", 0.99))},
+    }
+
+
+async def started(folder: Path) -> Client:
+    for _ in range(200):
+        try:
+            return await connect(f"unix:{socket_in(folder)}")
+        except NoDeviceError:
+            await asyncio.sleep(0.1)
+    raise SystemExit("the daemon did not start")
+
+
+def socket_in(folder: Path) -> str:
+    return str(next(iter(folder.glob("control-*.sock")), folder / "none"))
+
+
+async def rate(remote: Client, seconds: float) -> float:
+    before, since = (await remote.stats()).frames, time.monotonic()
+    await asyncio.sleep(seconds)
+    return ((await remote.stats()).frames - before) / (time.monotonic() - since)
+
+
+async def gather_crowd(crowd: AsyncExitStack, folder: Path) -> None:
+    path = socket_in(folder)
+    for n in range(CLIENTS - 1):
+        if n < STALLED:
+            raw = await unix_connect(path, compression=None, proxy=None, max_queue=1)
+            crowd.callback(raw.transport.abort)
+            ask = {"topics": ["state", "stats", "preview"], "interval_s": 0.1, "preview": {"fps": 30}}
+            await raw.send(json.dumps({"jsonrpc": "2.0", "id": 1, "method": "subscribe", "params": ask}))
+            raw.transport.pause_reading()
+            continue
+        client = await crowd.enter_async_context(await connect(f"unix:{path}"))
+        topics = ["state", "preview"] if n < STALLED + PREVIEWS else ["state", "stats"]
+        await client.call("subscribe", topics=topics)
+
+
+async def toggled(remote: Client, count: int) -> list[float]:
+    took = []
+    for _ in range(count):
+        before = time.perf_counter()
+        await remote.call("processor.toggle", name="anonymize")
+        took.append((time.perf_counter() - before) * 1e3)
+        await asyncio.sleep(0.02)
+    return took
+
+
+def rss_mb(pid: int) -> float:
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=8.0)
+    options = parser.parse_args()
+    print(json.dumps(asyncio.run(main(options.rounds, options.seconds)), indent=2))
