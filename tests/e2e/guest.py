@@ -3,6 +3,7 @@
 import functools
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -25,22 +26,21 @@ TEST_TIMEOUT_S = 900 if EMULATED else 300
 """For one test, the guest's boot and imports included."""
 
 
-@functools.cache
-def _ready() -> tuple[bool, str]:
-    done = subprocess.run([RIG, KIND, "ready"], capture_output=True, text=True, check=False)
-    return done.returncode == 0, done.stdout.strip()
+def _rig(command: str) -> str:
+    if sys.platform != "linux":
+        return "the rig needs Linux" if command == "ready" else ""
+    return subprocess.run([RIG, KIND, command], capture_output=True, text=True, check=False).stdout.strip()
 
 
 def unready() -> str:
-    """Why no test can run in a guest here; empty if one can."""
-    ready, why = _ready()
-    return "" if ready else why
+    """Why no test can run in a guest here; empty if one can. Boots one."""
+    return _rig("ready")
 
 
+@functools.cache
 def drivers() -> list[str]:
     """The versions of v4l2loopback in the rig, oldest first; one without a number where there is no rig."""
-    ready, versions = _ready()
-    return versions.split() if ready else ["v4l2loopback"]
+    return _rig("versions").split() or ["v4l2loopback"]
 
 
 class Guest:
@@ -49,7 +49,8 @@ class Guest:
     def __init__(self, config: pytest.Config, ids: Sequence[str]) -> None:
         self._config = config
         self._reports: defaultdict[str, list[pytest.TestReport]] = defaultdict(list)
-        shared = Path(tempfile.mkdtemp(prefix="faceswapd-rig-"))
+        self._shared = shared = Path(tempfile.mkdtemp(prefix="faceswapd-rig-"))
+        self._failed = False
         (shared / "ids").write_text("\n".join(ids))
         (shared / "reports").touch()
         self.console = shared / "console"
@@ -83,13 +84,15 @@ class Guest:
         return mine
 
     def stop(self) -> None:
-        """Lets it power off; kills it if tests were left out."""
+        """Lets it power off; kills it if tests were left out. What it wrote stays if a test failed."""
         try:
             self._process.wait(10 if self._left <= 0 else 0)
         except subprocess.TimeoutExpired:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
         self._written.close()
+        if not self._failed:
+            shutil.rmtree(self._shared)
 
     def _read_one(self) -> bool:
         self._line += self._written.readline()
@@ -101,9 +104,11 @@ class Guest:
             report.longrepr = tuple(report.longrepr)
         self._reports[report.nodeid].append(report)
         self._left -= report.when == "teardown"
+        self._failed |= report.failed
         return True
 
     def _failure(self, item: pytest.Item, what: str) -> pytest.TestReport:
+        self._failed = True
         words = "\n".join(self.console.read_text(errors="replace").splitlines()[-60:])
         return pytest.TestReport(
             item.nodeid, item.location, {}, "failed", f"{what}; {self.console}:\n{words}", "call"

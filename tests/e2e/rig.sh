@@ -3,7 +3,8 @@
 # a Linux guest with vivid (a webcam driver that needs no hardware) and v4l2loopback.
 #
 #   rig.sh [tcg] setup        installs Debian's packages and builds the guest, once (3-5 min); nothing if it is there
-#   rig.sh [tcg] ready        prints the versions of v4l2loopback in it; if it cannot run, why, with exit status 69
+#   rig.sh [tcg] versions     prints the versions of v4l2loopback in it; nothing if it is not set up
+#   rig.sh [tcg] ready        boots it once: exit status 0, or 69 and one line that says why it cannot run here
 #   rig.sh [tcg] run CMD...   runs a command in a fresh guest; its exit status, or 99 if the guest died
 #   rig.sh packages           the Debian packages that it needs, a line
 #
@@ -11,7 +12,7 @@
 #   tcg        Debian's stock kernel in QEMU without KVM: 15-400 times slower, but several v4l2loopbacks
 #
 # The guest sees this machine's / read-only under a tmpfs, so the checkout and its virtual environment are at the
-# same paths inside. Only RIG_OUT (a new folder unless it is set) is shared for writing, as /out. There is no
+# same paths inside. Only RIG_OUT (a passing folder unless it is set) is shared for writing, as /out. There is no
 # network but loopback. Nothing of the guest is installed on this machine.
 #
 # Settings: RIG_HOME (where it is kept), RIG_OUT, RIG_TIMEOUT_S, RIG_MEMORY_MB, RIG_CPUS.
@@ -129,16 +130,19 @@ boot_tcg() { # AVX is hidden from the guest: TCG emulates it several times slowe
 
 # --- commands -------------------------------------------------------------------------------------------------
 
+is_set_up() { [ -s "$rig/linux" ]; }
+
+versions() { ! is_set_up || (cd "$rig/loopback" && printf '%s\n' *.ko | sed 's/\.ko$//' | sort -V); }
+
 ready() {
   [ "$(uname -s)" = Linux ] || { echo "the rig needs Linux"; return 69; }
-  [ $kind = uml ] || command -v qemu-system-x86_64 >/dev/null || { echo "qemu-system-x86_64 is missing"; return 69; }
-  [ -s "$rig/linux" ] || { echo "the rig is not set up: tests/e2e/rig.sh $kind setup"; return 69; }
-  (cd "$rig/loopback" && printf '%s\n' *.ko | sed 's/\.ko$//' | sort -V)
+  is_set_up || { echo "the rig is not set up: tests/e2e/rig.sh $kind setup"; return 69; }
+  local console; console=$(RIG_TIMEOUT_S=60 run true) || { echo "the guest does not start here: ${console##*$'\n'}"; return 69; }
 }
 
 setup() {
   install_packages
-  ! ready >/dev/null || return 0
+  ! is_set_up || return 0
   [ -n "$(mirror)" ] || { echo "rig: apt knows no Debian mirror; the guest is built from Debian's packages" >&2; exit 69; }
   rm -rf "$rig"; mkdir -p "$rig"
   echo "rig: building the guest in $rig (3-5 min; build.log beside it)" >&2
@@ -149,9 +153,10 @@ setup() {
 }
 
 run() {
-  local why status
-  why=$(ready) || { echo "rig: $why" >&2; exit 69; }
-  RIG_OUT=${RIG_OUT:-$(mktemp -d)}; mkdir -p "$RIG_OUT"; rm -f "$RIG_OUT/status"
+  local status
+  is_set_up || { echo "rig: not set up: $0 $kind setup" >&2; exit 69; }
+  [ -n "${RIG_OUT:-}" ] || { RIG_OUT=$(mktemp -d); trap 'rm -rf "$RIG_OUT"' EXIT; }
+  mkdir -p "$RIG_OUT"; rm -f "$RIG_OUT/status"
   printf 'export RIG_HOME=%q RIG_KIND=%q PATH=%q; cd %q; exec %s\n' "$root" "$kind" "$PATH" "$PWD" "${*@Q}" >"$RIG_OUT/command"
   export -f boot_uml boot_tcg; export rig here RIG_OUT
   timeout --foreground -k 5 "${RIG_TIMEOUT_S:-900}" bash -c "boot_$kind" </dev/null 2>&1 | tr -d '\r' || true
@@ -160,6 +165,7 @@ run() {
 
 case ${1:-} in
   setup) setup ;;
+  versions) versions ;;
   ready) ready ;;
   run) shift; run "$@" ;;
   packages) echo "$packages" ;;

@@ -149,13 +149,14 @@ def test_a_reader_survives_a_restart_of_the_daemon(driver: Driver, tmp_path: Pat
     assert seen.counters[-1] < 400, "the second daemon counts from 0 again"
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
-def test_whatever_ends_it_the_device_can_be_used_again(driver: Driver, tmp_path: Path, number: int) -> None:
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT", "SIGKILL"])
+def test_whatever_ends_it_the_device_can_be_used_again(driver: Driver, tmp_path: Path, name: str) -> None:
+    number = signal.Signals[name]
     for _ in range(2):
         with Daemon(tmp_path, "--source", "pattern:", *to(), *PASS) as daemon:
             daemon.wait_until_live()
             status = daemon.stop(number)
-            assert status == (-number if number == signal.SIGKILL else 0), daemon.log
+            assert status == (-number if name == "SIGKILL" else 0), daemon.log
 
     assert "Traceback" not in daemon.log
     assert capabilities(OUTPUT) == abi.CAP_OUTPUT
@@ -249,7 +250,7 @@ def test_an_mjpg_webcam_is_read_at_its_rate(driver: Driver, tmp_path: Path, reco
     film = tmp_path / "film.avi"
     picture = ["-f", "lavfi", "-i", "testsrc2=s=1280x720:r=30", "-t", "4", "-c:v", "mjpeg", "-q:v", "3"]
     subprocess.run(["ffmpeg", "-v", "error", "-nostdin", *picture, film], check=True)
-    replay = ["-re", "-stream_loop", "-1", "-i", film, "-c", "copy", "-f", "v4l2", SPARE]
+    replay = ["-re", "-stream_loop", "-1", "-i", str(film), "-c", "copy", "-f", "v4l2", SPARE]
     with program("ffmpeg", "-v", "error", "-nostdin", *replay):
         wait_for(lambda: capabilities(SPARE) == abi.CAP_CAPTURE)
         fourcc = subprocess.run(["v4l2-ctl", "-d", SPARE, "-V"], capture_output=True, text=True, check=True)
