@@ -294,6 +294,7 @@ class FilmJob:
             self.source,
             Window(start_s, end_s, shift_s),
             sound=options.sound,
+            cover=not self.studio.chain.enabled,
         )
 
     @staticmethod

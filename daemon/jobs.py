@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Literal
 
 from ..core.errors import MissingInputError, UsageError
+from ..sinks.picture import SUFFIXES
 from ..sinks.video import CONTAINERS
 
 Kind = Literal["film", "picture"]
 
-PICTURES = frozenset({".avif", ".bmp", ".jpeg", ".jpg", ".jpe", ".png", ".tif", ".tiff", ".webp"})
 FILMS = frozenset({
     ".3gp", ".asf", ".avi", ".flv", ".gif", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts",
     ".mxf", ".ogv", ".ts", ".vob", ".webm", ".wmv",
@@ -56,7 +56,7 @@ def plan(inputs: Iterable[str], output: Path, *, overwrite: bool = False, resume
 
 def kind_of(path: Path) -> Kind:
     """What a file is taken for by its name. Animated pictures are films; `processors` cannot tell by the name."""
-    return "picture" if path.suffix.lower() in PICTURES else "film"
+    return "picture" if path.suffix.lower() in SUFFIXES else "film"
 
 
 def _listed(word: str) -> Iterator[str]:
@@ -74,7 +74,7 @@ def _listed(word: str) -> Iterator[str]:
 
 
 def _found(folder: Path) -> list[Path]:
-    paths = (p for p in folder.rglob("*") if p.suffix.lower() in PICTURES | FILMS)
+    paths = (p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES | FILMS)
     hidden = (p for p in paths if not any(part.startswith(".") for part in p.relative_to(folder).parts))
     return sorted(p for p in hidden if p.is_file())
 
@@ -88,7 +88,7 @@ def _job(source: Path, target: Path) -> Job:
 
 def _exact(source: Path, target: Path) -> Job:
     kind = kind_of(source)
-    known = CONTAINERS if kind == "film" else PICTURES
+    known = CONTAINERS if kind == "film" else SUFFIXES
     if target.suffix.lower() not in known:
         raise UsageError(
             f"{target} is no kind of {kind}", f"its name ends with {', '.join(sorted(known))}, or is a folder"

@@ -20,6 +20,7 @@ from ..core.meter import Meter
 from ..faces.face import Sighting
 from ..inference.pool import Pool
 from ..processors.chain import Chain
+from ..processors.processor import Picture
 from ..trust.disclosure import Disclosure
 from ..trust.failclosed import UNSEEN, Evidence, may_write
 
@@ -98,6 +99,25 @@ class Room:
         if self._taken == 0:
             return True
         return self._free > 0 and (self._limit is None or self._taken + cost <= self._limit)
+
+
+def processed(chain: Chain, disclosure: Disclosure, pixels: Pixels, sighting: Sighting, what: str) -> Picture:
+    """One picture through the chain, with its badge; any thread.
+
+    Raises InferenceError, and DisclosureError for a picture in which a face that ought to be hidden is not:
+    it must not be written.
+    """
+    picture = chain.render(pixels, sighting)
+    evidence = Evidence(
+        chain.hides, chain.detect_every_frame, sighting, picture.treated, picture.spared, rev=chain.rev
+    )
+    if not may_write(evidence):
+        raise DisclosureError(
+            f"{what}: a face could not be hidden",
+            "nothing is written; leave it out (--trim), or choose another processor",
+        )
+    disclosure.apply(picture.pixels, picture.effect)
+    return picture
 
 
 class Offline(Generic[Image]):
@@ -191,23 +211,8 @@ class Offline(Generic[Image]):
             return self._open(image)
 
     def _render(self, shot: Shot[Image], pixels: Pixels, sighting: Sighting, cost: int) -> Done[Image]:
-        chain = self._chain
         with self._timed("swap"):
-            picture = chain.render(pixels, sighting)
-            evidence = Evidence(
-                chain.hides,
-                chain.detect_every_frame,
-                sighting,
-                picture.treated,
-                picture.spared,
-                rev=chain.rev,
-            )
-            if not may_write(evidence):
-                raise DisclosureError(
-                    f"frame {shot.n}: a face could not be hidden",
-                    "nothing is written; take it out with --trim, or choose another processor",
-                )
-            self._disclosure.apply(picture.pixels, picture.effect)
+            picture = processed(self._chain, self._disclosure, pixels, sighting, f"frame {shot.n}")
         self._watch(shot, pixels, picture.pixels)
         with self._timed("convert"):
             same = picture.pixels is pixels or (

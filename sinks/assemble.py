@@ -39,7 +39,7 @@ class Carried:
     audio: str = "none"
     """`copied` (packets as they were), `none`, or the codec it was encoded with."""
     left_out: tuple[str, ...] = ()
-    """Streams that this kind of film cannot hold."""
+    """Streams that did not come along."""
 
 
 def assemble(
@@ -51,9 +51,11 @@ def assemble(
     window: Window,
     *,
     sound: bool = True,
+    cover: bool = True,
 ) -> Carried:
     """Writes the film: pictures from the segments, everything else from the original, its packets unchanged.
 
+    `cover`: the original's cover picture may come along. Other video streams never do.
     The film grows as `part`, on the disk of `path`, and gets its name when all is written. Raises
     DeviceLostError when it cannot be written.
     """
@@ -66,7 +68,7 @@ def assemble(
         ):
             stream = video_stream(film, print_)
             _say_as(segments[0], stream)
-            carried, pairs = _carry(source, film, sound=sound)
+            carried, pairs = _carry(source, film, sound=sound, cover=cover)
             _describe(source, film, stream, window)
             pictures = _pictures(segments, stream, print_.time_base, window)
             others = _packets(source, pairs, window)
@@ -91,7 +93,7 @@ def _say_as(segment: Segment, stream: VideoStream) -> None:
     stream.codec_context.extradata = written
 
 
-def _carry(source: Any, film: OutputContainer, *, sound: bool) -> tuple[Carried, dict[int, Any]]:
+def _carry(source: Any, film: OutputContainer, *, sound: bool, cover: bool) -> tuple[Carried, dict[int, Any]]:
     """Streams of the film for those of the original: {index in the original: stream of the film}."""
     main = next(s for s in source.streams.video if not s.disposition & _COVER)
     pairs: dict[int, Any] = {}
@@ -99,6 +101,10 @@ def _carry(source: Any, film: OutputContainer, *, sound: bool) -> tuple[Carried,
     audio = "none"
     for stream in source.streams:
         if stream is main or stream.type in ("data", "unknown") or (stream.type == "audio" and not sound):
+            continue
+        if stream.type == "video" and not (cover and stream.disposition & _COVER):
+            # Its pictures were not processed: they may show what the film's were made to hide.
+            left_out.append("cover picture" if stream.disposition & _COVER else "another video stream")
             continue
         if stream.type == "attachment":
             if film.format.name == "matroska":
@@ -117,7 +123,12 @@ def _carry(source: Any, film: OutputContainer, *, sound: bool) -> tuple[Carried,
         if stream.type == "audio":
             audio = "copied"
     for what in left_out:
-        log.warning("film.left_out", film=film.name, stream=what, why="this kind of film cannot hold it")
+        log.warning(
+            "film.left_out",
+            film=film.name,
+            stream=what,
+            why="see the film's kind",
+        )
     return Carried(audio, tuple(left_out)), pairs
 
 

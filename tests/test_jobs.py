@@ -1,0 +1,82 @@
+"""What becomes of which input."""
+
+from pathlib import Path
+
+import pytest
+
+from faceswapd.core.errors import MissingInputError, UsageError
+from faceswapd.daemon.jobs import Job, plan
+
+
+def touch(*paths: Path) -> None:
+    for path in paths:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"x")
+
+
+def test_one_file_gets_the_name_it_is_given(tmp_path: Path) -> None:
+    film, out = tmp_path / "a.avi", tmp_path / "b.mp4"
+    assert plan([str(film)], out) == [Job(film, out, "film")]
+    picture, out = tmp_path / "a.png", tmp_path / "b.jpg"
+    assert plan([str(picture)], out) == [Job(picture, out, "picture")]
+
+
+def test_several_files_go_into_a_folder_under_their_names(tmp_path: Path) -> None:
+    inputs = [tmp_path / name for name in ("a.avi", "b.mkv", "c.JPG", "d.gif")]
+    jobs = plan([str(p) for p in inputs], tmp_path / "out")
+    assert [j.target.name for j in jobs] == ["a.mp4", "b.mkv", "c.JPG", "d.mp4"]
+    assert [j.kind for j in jobs] == ["film", "film", "picture", "film"]
+
+
+def test_a_folder_keeps_its_tree(tmp_path: Path) -> None:
+    folder, out = tmp_path / "in", tmp_path / "in" / "done"
+    touch(
+        folder / "b.png",
+        folder / "deep" / "a.mp4",
+        folder / "note.txt",
+        folder / ".x.png",
+        folder / ".y" / "a.png",
+    )
+    touch(out / "old.png")
+    jobs = plan([str(folder)], out)
+    assert [(j.source, j.target) for j in jobs] == [
+        (folder / "b.png", out / "b.png"),
+        (folder / "deep" / "a.mp4", out / "deep" / "a.mp4"),
+    ]
+
+
+def test_a_list_names_files(tmp_path: Path) -> None:
+    (tmp_path / "list").write_text(f"# mine\n\n{tmp_path}/a.mp4\n  {tmp_path}/é.png \n", encoding="utf-8")
+    jobs = plan([f"@{tmp_path}/list"], tmp_path / "out")
+    assert [j.source.name for j in jobs] == ["a.mp4", "é.png"]
+
+
+def test_what_exists_needs_overwrite(tmp_path: Path) -> None:
+    touch(tmp_path / "a.mp4", tmp_path / "b.mp4")
+    with pytest.raises(UsageError, match="--overwrite"):
+        plan([f"{tmp_path}/a.mp4"], tmp_path / "b.mp4")
+    assert len(plan([f"{tmp_path}/a.mp4"], tmp_path / "b.mp4", overwrite=True)) == 1
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_the_input_is_never_the_output(tmp_path: Path, overwrite: bool) -> None:
+    touch(tmp_path / "a.mp4")
+    with pytest.raises(UsageError, match="input itself"):
+        plan([f"{tmp_path}/a.mp4"], tmp_path, overwrite=overwrite)
+
+
+def test_outputs_that_cannot_be_meant(tmp_path: Path) -> None:
+    touch(tmp_path / "file.mp4")
+    with pytest.raises(UsageError, match="kind of film"):
+        plan([f"{tmp_path}/a.mp4"], tmp_path / "b.txt")
+    with pytest.raises(UsageError, match="kind of picture"):
+        plan([f"{tmp_path}/a.png"], tmp_path / "b.mp4")
+    with pytest.raises(UsageError, match="both become"):
+        plan([f"{tmp_path}/a.mp4", f"{tmp_path}/a.avi"], tmp_path / "out")
+    with pytest.raises(UsageError, match="need a folder"):
+        plan([f"{tmp_path}/a.mp4", f"{tmp_path}/b.mp4"], tmp_path / "file.mp4", overwrite=True)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(MissingInputError, match="no picture and no film"):
+        plan([f"{tmp_path}/empty"], tmp_path / "out")
+    with pytest.raises(MissingInputError, match="list"):
+        plan([f"@{tmp_path}/nolist"], tmp_path / "out")
