@@ -25,6 +25,10 @@ class Mark:
     def __init__(self, note: Path, held: FileIO) -> None:
         self._note, self._held = note, held
 
+    def leave(self) -> None:
+        """The film is not written any more, and not finished either."""
+        self._held.close()
+
     def clear(self) -> None:
         """The film is finished."""
         self._held.close()  # first: Windows removes no file that is open
@@ -59,6 +63,7 @@ class Journal:
             except (FaceswapdError, OSError) as error:
                 log.warning("film.unrecovered", film=str(film), error=str(error))
                 if isinstance(error, OSError):  # a full disk, a share that is away: next time, perhaps
+                    mark.leave()
                     continue
             mark.clear()
         return tuple(finished)

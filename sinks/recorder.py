@@ -294,18 +294,27 @@ class Recorder:
         film, self._now = self._now, None
         if film is None:
             return
-        seconds, size = self._before
         path = Path(film.name)
         try:
             film.close()
+        except DeviceLostError:
+            self._torn = True
+            raise
         finally:
-            if path.exists():
-                seconds, size = seconds + film.duration_s + 1 / self._fps, size + path.stat().st_size
-            else:  # without a frame there is no film
-                self._films.remove(film.name)
-            self._before = (seconds, size)
-        if self._mark is not None and not self._torn:
-            self._mark.clear()
+            self._account(film, path)
+
+    def _account(self, film: Film, path: Path) -> None:
+        seconds, size = self._before
+        if path.exists():
+            seconds, size = seconds + film.duration_s + 1 / self._fps, size + path.stat().st_size
+        else:  # without a frame there is no film
+            self._films.remove(film.name)
+        self._before = (seconds, size)
+        if self._mark is not None:
+            if self._torn:
+                self._mark.leave()
+            else:
+                self._mark.clear()
 
     def _fill_end(self, last: Frame) -> None:
         """After a silence the film lasts as long as the recording did: its last picture stands till the end."""

@@ -284,9 +284,12 @@ class VideoSink:
         # Muxing turns the times into the file's. What is not later than a packet's decoding time is out,
         # also where B-frames come in another order.
         out = [packet.dts for packet in packets if packet.dts is not None]
+        whole_bytes = self.bytes_written
         try:
             self._file.mux(packets)
         except (OSError, av.FFmpegError) as error:
+            if self._disk is not None:  # half a fragment shows half pictures
+                self._disk.truncate(whole_bytes)
             raise self._lost(error) from error
         self._written |= bool(packets)
         while out and self._inside and self._inside[0][0] <= out[-1]:

@@ -1,9 +1,11 @@
 import asyncio
+import shutil
 import subprocess
 import sys
 import threading
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +23,7 @@ from faceswapd.core.meter import Meter
 from faceswapd.sinks.encoders import CANDIDATES, settings
 from faceswapd.sinks.encoders import probe as try_out
 from faceswapd.sinks.fanout import Fanout
-from faceswapd.sinks.orphans import Journal
+from faceswapd.sinks.orphans import Journal, finish
 from faceswapd.sinks.recorder import Limits, Recorder
 from faceswapd.sinks.sink import WhenFull
 
@@ -62,6 +64,14 @@ def seen(path: Path | str) -> list[tuple[int, float]]:
     """(number in the picture, time) of every frame of a film, by a full decode."""
     with av.open(str(path)) as film:
         return [(read(f), f.time) for f in film.decode(video=0)]
+
+
+def readable(path: Path) -> list[int]:
+    """The numbers before the place where a film is torn, as a player shows them."""
+    shown: list[int] = []
+    with suppress(av.InvalidDataError, av.EOFError), av.open(str(path)) as film:
+        shown.extend(map(read, film.decode(video=0)))
+    return shown
 
 
 def numbers(path: Path | str) -> list[int]:
@@ -278,12 +288,7 @@ def killed(film: Path, journal: Path, after: int) -> int:
 def check_killed(tmp_path: Path, suffix: str, after: int) -> None:
     film, journal = tmp_path / f"{after}{suffix}", tmp_path / "journal"
     put = killed(film, journal, after)
-    torn: list[int] = []
-    try:
-        with av.open(str(film)) as file:
-            torn += [read(f) for f in file.decode(video=0)]
-    except (av.InvalidDataError, av.EOFError):
-        pass  # the place where it is torn, or not even a head
+    torn = readable(film)
     assert torn == [*range(len(torn))]
     assert len(torn) > put - FPS, "more than its last second is lost"
 
@@ -375,3 +380,62 @@ def test_live_never_waits_for_a_recorder_that_is_slow(tmp_path: Path) -> None:
     # Two seconds wait, one frame is in hand; the first of them are in the film at their own times.
     assert meter.counted("dropped") == {"recorder_full": 39}
     assert shows(tmp_path / "talk.mp4", range(61), (n / FPS for n in range(61)))
+
+
+@pytest.fixture
+def tiny_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 8 MB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    words = ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(folder)]
+    try:
+        mounted = subprocess.run(words, capture_output=True, check=False).returncode == 0
+    except OSError:
+        mounted = False
+    if not mounted:
+        pytest.skip("a small disk cannot be mounted here: that takes root")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def noise(n: int) -> Frame:
+    """A picture that takes much room."""
+    pixels = np.random.default_rng(n).integers(0, 256, (SIZE[1], SIZE[0], 3), np.uint8)
+    pixels[:32] = PATTERN.draw(n)[:32]
+    return Frame(n, round(n * 1e9 / FPS), pixels)
+
+
+@pytest.mark.parametrize(("keep_free", "says"), [(None, "nearly full"), (0, "could not be written")])
+def test_on_a_disk_of_8_mb_what_was_recorded_plays(
+    tiny_disk: Path, tmp_path: Path, keep_free: int | None, says: str
+) -> None:
+    clock, film = ManualClock(), tiny_disk / "talk.mp4"
+    clock.ns = 0
+    journal = Journal(tmp_path / "journal")
+    sink = recorder(film, clock, limits=Limits(keep_free=keep_free), journal=journal)
+    sink.open()
+    put = 0
+
+    def go_on(n: int) -> None:
+        nonlocal put
+        clock.advance(1 / FPS)
+        sink.put(noise(n))
+        put += 1
+
+    with pytest.raises(DeviceLostError, match=says):
+        deque(map(go_on, range(5000)))
+    sink.close()
+    torn = readable(film)
+    assert torn == [*range(len(torn))]
+    assert len(torn) > put - FPS
+
+    if keep_free is None:  # whole, and some room is left
+        assert len(torn) == put
+        assert shutil.disk_usage(tiny_disk).free > 0
+        assert journal.recover() == ()
+    else:  # finished as soon as there is room
+        assert journal.recover() == ()
+        room = tmp_path / "room.mp4"
+        shutil.copy(film, room)
+        assert finish(room)
+        assert numbers(room) == torn
