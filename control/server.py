@@ -140,13 +140,13 @@ class ControlServer:
             tasks.create_task(self._service.run(), name="control.service")
 
     def _admit_tcp(self, connection: ServerConnection, request: Request) -> Response | None:
-        return self._admit(connection, request, self._names)
+        return self._admit(connection, request, self._names, "hmac-sha256")
 
     def _admit_unix(self, connection: ServerConnection, request: Request) -> Response | None:
-        return self._admit(connection, request, frozenset({"localhost"}))
+        return self._admit(connection, request, frozenset({"localhost"}), "none")
 
     def _admit(
-        self, connection: ServerConnection, request: Request, names: frozenset[str]
+        self, connection: ServerConnection, request: Request, names: frozenset[str], auth: str
     ) -> Response | None:
         origin, host = request.headers.get("Origin"), request.headers.get("Host")
         if not admission.welcome(origin, host, names):
@@ -156,7 +156,8 @@ class ControlServer:
             return connection.respond(http.HTTPStatus.OK, "ok\n")
         if request.headers.get("Upgrade", "").lower() != "websocket":
             return self._page(connection, request.path)
-        if len(self._clients) >= self._settings.max_clients:
+        # Each front has its own places: who crowds the port cannot keep this user from the socket.
+        if sum(s.hello.auth == auth for s in self._clients.values()) >= self._settings.max_clients:
             return connection.respond(http.HTTPStatus.SERVICE_UNAVAILABLE, "too many clients\n")
         return None
 

@@ -196,10 +196,11 @@ def test_faces(daemon: Daemon, tmp_path: Path, capsys: pytest.CaptureFixture[str
 
 def test_presets_processors_stats_and_token(daemon: Daemon, capsys: pytest.CaptureFixture[str]) -> None:
     for argv in (["preset", "save", "work"], ["preset", "list"], ["preset", "apply", "party"], ["processors"],
-                 ["stats"], ["token", "rotate"]):  # fmt: skip
+                 ["stats"], ["pair"], ["token", "rotate"]):  # fmt: skip
         assert ctl.main(argv) == 0, argv
     out = capsys.readouterr().out
     assert "work" in out
+    assert f"http://127.0.0.1:{daemon.server.port}/#pair=" in out
     assert "blur | pixelate" in out
     assert "p50 9.00  p95 12.00  p99 15.00 ms" in out
     assert daemon.commands.now.on_no_face == "freeze"

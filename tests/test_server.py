@@ -154,6 +154,8 @@ def test_no_more_clients_than_allowed(tmp_path: Path) -> None:
             async with connect(url, **PLAIN), connect(url, **PLAIN):
                 with pytest.raises(InvalidStatus, match="503"):
                     await connect(url, **PLAIN)
+                async with unix_connect(str(server.socket_path), **PLAIN) as local:
+                    await heard(local)
             await asyncio.sleep(0.05)
             assert server.clients == 0
             async with connect(url, **PLAIN) as remote:

@@ -105,13 +105,21 @@ function drawState(now) {
   drawFaces();
 }
 
+// The chain in its order, then what could be in it too.
+function offered() {
+  const chained = new Set(state.processors.map((p) => p.name));
+  const others = infos.filter((i) => !chained.has(i.name)).map(({ name, params }) =>
+    ({ name, enabled: false, params: Object.fromEntries(params.map((p) => [p.name, p.default])) }));
+  return [...state.processors, ...others];
+}
+
 function drawChain() {
-  const names = state.processors.map((p) => p.name);
-  if ([...drawn.keys()].join() !== names.join()) {
+  const all = offered();
+  if ([...drawn.keys()].join() !== all.map((p) => p.name).join()) {
     drawn.clear();
-    $("chain").replaceChildren(...state.processors.map(processor));
+    $("chain").replaceChildren(...all.map(processor));
   }
-  for (const { name, enabled, params } of state.processors) {
+  for (const { name, enabled, params } of all) {
     const widgets = drawn.get(name);
     widgets.enabled.checked = enabled;
     widgets.box.hidden = !enabled || !Object.keys(widgets.params).length;
@@ -283,7 +291,7 @@ document.addEventListener("keydown", (event) => {
   const key = event.key.toLowerCase();
   const button = { p: "privacy", f: "freeze", r: "record" }[key];
   if (button && !$(button).hidden) $(button).click();
-  const place = state?.processors[Number(key) - 1];
+  const place = state && offered()[Number(key) - 1];
   if (place) change("processor.toggle", { name: place.name });
 });
 // Arrow keys move between the faces, as in any group of radio buttons.
