@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from ..core.errors import FaceswapdError, UsageError
+from .model_options import add_models_options
 from .options import add_run_options
 from .process_options import add_process_options
 
@@ -75,6 +76,9 @@ def _parser() -> argparse.ArgumentParser:
     actions.add_parser("list", help="list them").add_argument("--json", action="store_true")
     actions.add_parser("remove", help="remove one, its photo and its record").add_argument("name")
 
+    models = _add(commands, "models", "the neural models of this machine: pull, add, check, remove", _models)
+    add_models_options(models)
+
     doctor = _add(commands, "doctor", "checks the installation, each finding with its remedy", _doctor)
     doctor.add_argument("--json", action="store_true")
 
@@ -124,6 +128,12 @@ def _face(args: argparse.Namespace) -> int:
     from .lists import face
 
     return face(args)
+
+
+def _models(args: argparse.Namespace) -> int:
+    from .models import models
+
+    return models(args)
 
 
 def _doctor(args: argparse.Namespace) -> int:

@@ -17,11 +17,13 @@ from .engine import Tensor
 
 Shape = tuple[int | None, ...]
 """None where any size will do: the batch."""
+MIN_PSNR_DB = 35.0
+"""Between a picture in a reduced precision and the same in fp32: below it, the difference begins to be seen."""
 
 
 @dataclass(frozen=True, slots=True)
 class TensorSpec:
-    """One input or output; all of them are float32."""
+    """One input or output."""
 
     name: str
     shape: Shape
@@ -29,6 +31,9 @@ class TensorSpec:
     tolerance: float | None = None
     """How far another engine or precision may move it: mean absolute difference to the fp32 that serves, in
     the tensor's own unit. None: this output is not judged."""
+    dtype: str = "float32"
+    peak: float | None = None
+    """Of a picture: the range of its numbers. Another engine or precision must then stay within `MIN_PSNR_DB`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +94,8 @@ def check(contract: Contract, inputs: Sequence[Found], outputs: Sequence[Found])
             if found is None:
                 there = ", ".join(f.name for f in founds) or "none"
                 raise _misfit(contract, f"{role} {spec.name!r} is missing (there is {there})")
-            if found.dtype != "float32":
-                raise _misfit(contract, f"{role} {spec.name!r} is {found.dtype}, not float32")
+            if found.dtype != spec.dtype:
+                raise _misfit(contract, f"{role} {spec.name!r} is {found.dtype}, not {spec.dtype}")
             if not _fits(found.shape, spec.shape):
                 raise _misfit(
                     contract, f"{role} {spec.name!r} is {_text(found.shape)}, not {_text(spec.shape)}"

@@ -1,9 +1,12 @@
 """The contract of everything that runs a model."""
 
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from .shelf import Shelf
 
 Tensor = NDArray[np.float32]
 
@@ -34,3 +37,7 @@ class Models(Protocol):
 
     def load(self, model: str, **options: Any) -> Runner:
         """The runner of a model, loaded once and shared. Blocks. Raises ModelError."""
+
+    @property
+    def shelf(self) -> "Shelf":
+        """The models that the user has brought: what each one is."""

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from platformdirs import user_cache_path
+from platformdirs import user_cache_path, user_data_path
 
-from ..core.errors import ConfigError, FaceswapdError, ModelError
+from ..core.errors import ConfigError, FaceswapdError
 from ..core.settings import InferenceSettings
 from . import ort
 from .choices import Choice, Choices, Timed, key
@@ -18,6 +18,7 @@ from .engine import Runner, Tensor
 from .openvino import OpenVino
 from .ort import OnnxRuntime
 from .providers import PROVIDERS, Plan, plan, preferred, provider
+from .shelf import Shelf, Supply
 from .store import Store
 from .tuning import Sample, medians_ms, strays
 
@@ -48,16 +49,20 @@ class Engines:
         cache: Path | None = None,
         live: bool = True,
         store: Store | None = None,
+        shelf: Shelf | None = None,
         contracts: Mapping[str, Contract] = CONTRACTS,
         changed: Callable[[], None] = lambda: None,
     ) -> None:
-        """`cache` is the file of the choices (None: the user's own); any thread calls `changed` when `serving` changes.
+        """`cache` is the file of the choices, `shelf` the user's models (None: the user's own folders).
+
+        Any thread calls `changed` when `serving` changes.
 
         Raises ConfigError for settings that contradict each other.
         """
         settings = settings or InferenceSettings()
         self._settings = settings
         self._store = store or Store()
+        self.shelf = shelf or Shelf(user_data_path("faceswapd") / "models")
         self._contracts = contracts
         self._choices = Choices(cache or user_cache_path("faceswapd") / "engines.json")
         self._changed = changed
@@ -124,12 +129,10 @@ class Engines:
             one.close()
 
     def _open(self, model: str) -> "_Served":
-        contract = self._contracts.get(model)
-        if contract is None:
-            raise ModelError(f"model {model} has no contract", f"known are {', '.join(self._contracts)}")
-        content = self._store.read(model)
+        supply = self._supply(model)
+        contract, content = supply.contract, supply.content
         candidates = self._candidates(contract)
-        fingerprint = key(self._store.entry(model).sha256, self.plan, candidates)
+        fingerprint = key(supply.sha256, self.plan, candidates)
         known = self._choices.recall(fingerprint) if len(candidates) > 1 else None
         order = [known.choice, *candidates] if known else candidates
         failed: FaceswapdError | None = None
@@ -148,6 +151,13 @@ class Engines:
             return _Served(contract, choice, candidates, fingerprint, runner, wanted, self._sampled)
         assert failed is not None, "there is always a candidate"
         raise failed
+
+    def _supply(self, model: str) -> Supply:
+        """A bundled model, or one of the user's."""
+        contract = self._contracts.get(model)
+        if contract is None:
+            return self.shelf.supply(model)
+        return Supply(contract, self._store.read(model), self._store.entry(model).sha256)
 
     def _candidates(self, contract: Contract) -> list[Choice]:
         """What may serve a model under these settings, in the order of how soon it is ready."""
@@ -210,7 +220,7 @@ class Engines:
     def _settle(self, served: "_Served") -> None:
         """Times all candidates of one model and lets the fastest serve. Runs on the tuning thread."""
         contract, samples = served.contract, served.take()
-        content = self._store.read(contract.model)
+        content = self._supply(contract.model).content
         runners: dict[Choice, Runner] = {served.choice: served.runner}
         for choice in served.candidates:
             if choice in runners or self._stop.is_set():

@@ -1,5 +1,6 @@
 """The measurements behind `engine = "auto"`: how fast a runner is beside others, and how far it strays."""
 
+import math
 import statistics
 import threading
 import time
@@ -8,7 +9,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from .contracts import Contract
+from .contracts import MIN_PSNR_DB, Contract
 from .engine import Runner, Tensor
 
 Sample = tuple[Tensor, ...]
@@ -43,13 +44,28 @@ def medians_ms(
 def strays(contract: Contract, reference: Runner, other: Runner, samples: Sequence[Sample]) -> str:
     """Which output of `other` is farther from `reference` than its tolerance, in words; "" if none is.
 
-    Judged by the mean absolute difference over all samples; a value that is no number strays always.
+    Judged by the mean absolute difference over all samples, a picture by its mean squared one; a value that is
+    no number strays always.
     """
     gaps: list[list[float]] = [[] for _ in contract.outputs]
+    squares: list[list[float]] = [[] for _ in contract.outputs]
     for sample in samples:
-        for gap, right, given in zip(gaps, reference.run(*sample), other.run(*sample), strict=True):
+        pairs = zip(reference.run(*sample), other.run(*sample), strict=True)
+        for gap, square, (right, given) in zip(gaps, squares, pairs, strict=True):
             gap.append(float(np.abs(right - given).mean()))
-    for spec, gap in zip(contract.outputs, gaps, strict=True):
+            square.append(float(np.square(right - given).mean()))
+    for spec, gap, square in zip(contract.outputs, gaps, squares, strict=True):
+        if spec.peak is not None:
+            found = psnr_db(statistics.fmean(square), spec.peak)
+            if not found >= MIN_PSNR_DB:
+                return f"{spec.name} is within {found:.1f} dB, asked are {MIN_PSNR_DB:g}"
         if spec.tolerance is not None and not statistics.fmean(gap) <= spec.tolerance:
             return f"{spec.name} moves by {statistics.fmean(gap):.3g}, allowed {spec.tolerance:g}"
     return ""
+
+
+def psnr_db(mean_square: float, peak: float) -> float:
+    """Peak signal to noise ratio; infinite where nothing differs, no number where the difference is none."""
+    if mean_square == 0:
+        return math.inf
+    return 10 * math.log10(peak * peak / mean_square) if math.isfinite(mean_square) else math.nan

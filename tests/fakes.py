@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from faceswapd.capture.source import EndOfSource, Shot
 from faceswapd.core.frame import Frame, Pixels
 from faceswapd.core.settings import Size
 from faceswapd.inference.engine import Tensor
+from faceswapd.inference.shelf import Shelf
 from faceswapd.sinks.sink import WhenFull
 
 
@@ -116,6 +118,7 @@ class FakeModels:
 
     def __init__(self, **runners: Callable[..., tuple[Tensor, ...]]) -> None:
         self.runners = {name: FakeRunner(name, f) for name, f in runners.items()}
+        self.shelf = Shelf(Path("nowhere"))
 
     def load(self, model: str, **options: Any) -> FakeRunner:
         return self.runners[model]

@@ -319,7 +319,7 @@ def test_the_plan_is_that_of_the_provider(make: Make) -> None:
 def test_an_unknown_model_and_a_broken_file_are_model_errors_that_leave_nothing(
     make: Make, tmp_path: Path
 ) -> None:
-    with pytest.raises(ModelError, match="model nose has no contract: known are blaze_short"):
+    with pytest.raises(ModelError, match="model nose is not here: faceswapd models add FILE --name nose"):
         make().load("nose")
 
     folder = tmp_path / "weights"

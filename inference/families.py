@@ -1,0 +1,272 @@
+"""The families of models that a user may bring: what goes in, what comes out, and how pictures are coded, as data.
+
+A file is recognised by its tensors, whose names differ between exports of one network: they are found by shape
+and type, and by name only where two fit. The geometry is `faces.templates`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
+
+from ..core.errors import ModelError
+from .coding import BYTES, IMAGENET, SCRFD, SIGNED, UNIT, Coding
+from .contracts import Found, Shape
+
+Task = Literal[
+    "swapper", "recogniser", "converter", "detector", "landmarks", "attributes", "enhancer", "mask"
+]
+Identity = Literal["latent", "unit", "converted", "converted_unit", "picture", "none"]
+"""What a swapper is told of the face that is worn.
+
+latent: the unit embedding times the emap, made a unit vector again (the way inswapper was trained).
+unit: the embedding of length 1. converted: the embedding through the family's converter, converted_unit: that
+with length 1. picture: the aligned face itself. none: the face is in the network.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """One input or output by its role; None in a shape is any size, in the first place the batch."""
+
+    role: str
+    shape: Shape
+    dtype: str = "float32"
+    optional: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """What the models of one family have in common."""
+
+    name: str
+    task: Task
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
+    template: str = ""
+    """Of `faces.templates`, for the picture that goes in."""
+    coding: Coding = UNIT
+    """Of the picture that goes in."""
+    result: Coding = UNIT
+    """Of the picture that comes out."""
+    identity: Identity = "none"
+    source_template: str = ""
+    """For identity `picture`: how the worn face is aligned."""
+    source_coding: Coding = UNIT
+    converter: str = ""
+    """The model that turns an embedding of `w600k_r50` into this family's."""
+    emap: bool = False
+    """The file holds the 512 x 512 matrix of the latent. One that needs it and has none takes inswapper's."""
+
+
+def _picture(role: str, side: int, *, channels: int = 3, optional: bool = False) -> Port:
+    return Port(role, (None, channels, side, side), optional=optional)
+
+
+def _swapper(
+    name: str,
+    side: int,
+    template: str,
+    coding: Coding,
+    identity: Identity,
+    result: Coding = UNIT,
+    converter: str = "",
+    emap: bool = False,
+) -> Family:
+    return Family(
+        name,
+        "swapper",
+        (_picture("target", side), Port("source", (None, 512))),
+        (_picture("output", side),),
+        template,
+        coding,
+        result,
+        identity,
+        converter=converter,
+        emap=emap,
+    )
+
+
+def _enhancer(name: str, side: int, template: str = "ffhq_512", out: int = 0, *more: Port) -> Family:
+    return Family(
+        name,
+        "enhancer",
+        (_picture("input", side), *more),
+        (_picture("output", out or side),),
+        template,
+        SIGNED,
+        SIGNED,
+    )
+
+
+_SCRFD_OUT = tuple(
+    Port(f"{what}{stride}", (None, size))
+    for what, size in (("score", 1), ("box", 4), ("points", 10))
+    for stride in (8, 16, 32)
+)
+
+_ALL = (
+    _swapper("inswapper_128", 128, "arcface_128", UNIT, "latent", emap=True),
+    _swapper("reswapper_128", 128, "arcface_128", UNIT, "latent"),
+    _swapper("reswapper_256", 256, "arcface_128", UNIT, "latent"),
+    _swapper("instyle_256", 256, "arcface_128", UNIT, "latent"),
+    _swapper("hyperswap_256", 256, "arcface_128", SIGNED, "unit", SIGNED),
+    _swapper("ghost_256", 256, "arcface_112_v1", SIGNED, "converted", SIGNED, "crossface_ghost"),
+    _swapper("simswap_256", 256, "arcface_112_v1", IMAGENET, "converted_unit", UNIT, "crossface_simswap"),
+    _swapper("simswap_512", 512, "arcface_112_v1", UNIT, "converted_unit", UNIT, "crossface_simswap"),
+    _swapper("hififace_256", 256, "mtcnn_512", SIGNED, "converted_unit", SIGNED, "crossface_hififace"),
+    Family(
+        "blendswap_256", "swapper", (_picture("target", 256), _picture("source", 112)), (_picture("output", 256),),
+        "ffhq_512", UNIT, UNIT, "picture", "arcface_112_v2", UNIT,
+    ),
+    Family(
+        "uniface_256", "swapper", (_picture("target", 256), _picture("source", 256)), (_picture("output", 256),),
+        "ffhq_512", SIGNED, SIGNED, "picture", "ffhq_512", UNIT,
+    ),
+    Family(
+        "dfm", "swapper",
+        (Port("in_face", (None, None, None, 3)), Port("morph_value", (1,), optional=True)),
+        (
+            Port("out_celeb_face", (None, None, None, 3)),
+            Port("out_celeb_face_mask", (None, None, None, 1)),
+            Port("out_face_mask", (None, None, None, 1)),
+        ),
+        "dfl_whole_face", Coding("BGR", axes="NHWC"), Coding("BGR", axes="NHWC"),
+    ),
+    Family(
+        "crossface", "converter", (Port("input", (None, 512)),), (Port("output", (None, 512)),),
+    ),
+    Family(
+        "arcface_112", "recogniser", (_picture("input", 112),), (Port("embedding", (None, 512)),),
+        "arcface_112_v2", SIGNED,
+    ),
+    Family(
+        "scrfd", "detector", (Port("input", (1, 3, None, None)),), _SCRFD_OUT, coding=SCRFD,
+    ),
+    Family(
+        "landmarks_106", "landmarks", (_picture("input", 192),), (Port("points", (None, 212)),), coding=BYTES,
+    ),
+    Family(
+        "genderage", "attributes", (_picture("input", 96),), (Port("output", (None, 3)),), coding=BYTES,
+    ),
+    _enhancer("enhancer_512", 512),
+    _enhancer("enhancer_512_1024", 512, "ffhq_512", 1024),
+    _enhancer("enhancer_256", 256, "arcface_128"),
+    _enhancer("enhancer_1024", 1024),
+    _enhancer("enhancer_2048", 2048),
+    _enhancer("codeformer", 512, "ffhq_512", 512, Port("weight", (1,), "float64")),
+    Family(
+        "bisenet", "mask", (_picture("input", 512),), (_picture("output", 512, channels=19),),
+        "ffhq_512", IMAGENET,
+    ),
+    Family(
+        "xseg_nhwc", "mask", (Port("input", (None, 256, 256, 3)),), (Port("output", (None, 256, 256, 1)),),
+        "dfl_whole_face", Coding("BGR", axes="NHWC"),
+    ),
+    Family(
+        "xseg_nchw", "mask", (_picture("input", 256),), (_picture("output", 256, channels=1),),
+        "dfl_whole_face", Coding("BGR"),
+    ),
+)  # fmt: skip
+
+FAMILIES: Mapping[str, Family] = MappingProxyType({f.name: f for f in _ALL})
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """How a file's tensors play the roles of a family."""
+
+    inputs: dict[str, Found]
+    """{role: tensor}; an optional input that the file has not is left out."""
+    outputs: dict[str, Found]
+
+
+def fit(family: Family, inputs: Sequence[Found], outputs: Sequence[Found]) -> Fit:
+    """Raises ModelError naming the first tensor that does not keep the family's contract."""
+    taken = _match(family, "input", family.inputs, inputs)
+    surplus = [f.name for f in inputs if f not in taken.values()]
+    if surplus:
+        raise _misfit(family, f"input {surplus[0]!r} has no place in it")
+    return Fit(taken, _match(family, "output", family.outputs, outputs))
+
+
+def recognise(inputs: Sequence[Found], outputs: Sequence[Found], emap: bool) -> list[Family]:
+    """The families whose contract these tensors keep, `emap` telling whether a matrix of that size is in the file.
+
+    Raises ModelError naming the tensor that does not fit the nearest family, where there is none.
+    """
+    fitting, nearest = [], list[tuple[float, ModelError]]()
+    for family in FAMILIES.values():
+        try:
+            fit(family, inputs, outputs)
+        except ModelError as error:
+            nearest.append((_distance(family, inputs, outputs), error))
+            continue
+        if emap or not family.emap:
+            fitting.append(family)
+        else:
+            nearest.append((0.0, no_emap(family)))
+    if emap and any(f.emap for f in fitting):
+        fitting = [f for f in fitting if f.emap]
+    if not fitting:
+        raise min(nearest, key=lambda pair: pair[0])[1]
+    return fitting
+
+
+def no_emap(family: Family) -> ModelError:
+    """What is said of a file that must hold the matrix of the latent and does not."""
+    return _misfit(family, "there is no initializer [512, 512], the emap")
+
+
+def _match(family: Family, side: str, ports: Sequence[Port], founds: Sequence[Found]) -> dict[str, Found]:
+    left, out = list(founds), dict[str, Found]()
+    for port in ports:
+        fitting = [f for f in left if f.dtype == port.dtype and _fits(f.shape, port.shape)]
+        if not fitting:
+            if port.optional:
+                continue
+            there = ", ".join(_text(f) for f in left) or "none"
+            raise _misfit(
+                family, f"no {side} is {port.role!r} {port.dtype} {_sizes(port.shape)} (there is {there})"
+            )
+        chosen = next((f for f in fitting if f.name == port.role), fitting[0])
+        out[port.role] = chosen
+        left.remove(chosen)
+    return out
+
+
+def _fits(found: Shape, wanted: Shape) -> bool:
+    """A size that the file leaves open fits; a batch of 1 fits any."""
+    if len(found) != len(wanted):
+        return False
+    return all(w is None or f is None or f == w for f, w in zip(found, wanted, strict=True))
+
+
+def _distance(family: Family, inputs: Sequence[Found], outputs: Sequence[Found]) -> float:
+    """How far a file is from a family: a tensor of the wrong rank counts more than one of a wrong size."""
+    far = float(abs(len(family.inputs) - len(inputs)) + max(0, len(family.outputs) - len(outputs)))
+    for ports, founds in ((family.inputs, inputs), (family.outputs, outputs)):
+        for port, found in zip(ports, founds, strict=False):
+            if len(port.shape) != len(found.shape):
+                far += 1
+            else:
+                wrong = sum(
+                    w is not None and f not in (None, w) for f, w in zip(found.shape, port.shape, strict=True)
+                )
+                far += wrong / (len(port.shape) + 1)
+            far += 0.5 * (found.dtype != port.dtype)
+    return far
+
+
+def _text(found: Found) -> str:
+    return f"{found.name!r} {found.dtype} {_sizes(found.shape)}"
+
+
+def _sizes(shape: Shape) -> str:
+    return "[" + ", ".join("any" if n is None else str(n) for n in shape) + "]"
+
+
+def _misfit(family: Family, what: str) -> ModelError:
+    return ModelError(
+        f"this is no model of the family {family.name}: {what}", "see docs/models.md for what is known"
+    )

@@ -1,0 +1,295 @@
+"""The models that a user has brought: one folder each, with its file and a card that says what it is."""
+
+import hashlib
+import re
+import shutil
+import tempfile
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import structlog
+
+from ..core.errors import ConfigError, MissingInputError, ModelError, UsageError
+from . import proving, surgery
+from .catalogue import Known, family_of, known
+from .contracts import Contract, Found, TensorSpec
+from .engine import Tensor
+from .families import Family, fit, no_emap, recognise
+from .onnx_file import Graph
+
+log = structlog.get_logger(__name__)
+
+IDENTITY = ":identity"
+"""After a model's name: the half that is run once for each worn face."""
+_NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,59}")
+_MODEL, _CARD, _EMAP = "model.onnx", "card.json", "emap.npy"
+_NEW = ".new-"
+
+
+class Card(msgspec.Struct, frozen=True):
+    """What is known of a model on the shelf."""
+
+    model: str
+    family: str
+    file: str
+    """Its name before it came here."""
+    size: int
+    """Bytes."""
+    sha256: str
+    licence: str
+    origin: str
+    accepted: str = ""
+    """The day on which its licence was accepted, where it was asked for."""
+    edges: tuple[Found, ...] = ()
+    """What goes from its identity half to its image half; empty where it runs in one."""
+    batch: bool = False
+    """Any number of pictures may go in at once: tried when it was added, equal to single runs."""
+    emap_sha256: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Supply:
+    """What an engine needs of a model."""
+
+    contract: Contract
+    content: bytes
+    sha256: str
+    """Of the file that it comes from, and which part of it this is."""
+
+
+class Shelf:
+    """The models of one folder. Any thread may read; one at a time adds or removes."""
+
+    def __init__(self, folder: Path, catalogue: Mapping[str, Known] | None = None) -> None:
+        """`folder` is made when the first model comes; `catalogue` takes the place of the house's own."""
+        self.folder = folder
+        self.known = known() if catalogue is None else catalogue
+        """The models that have a name before they are here."""
+
+    def cards(self) -> tuple[Card, ...]:
+        """All models, by name; one whose card cannot be read is left out and logged."""
+        found = []
+        for path in sorted(self.folder.glob(f"*/{_CARD}")):
+            if not path.parent.name.startswith("."):
+                try:
+                    found.append(self.card(path.parent.name))
+                except ModelError as error:
+                    log.warning("model.unreadable", model=path.parent.name, reason=str(error))
+        return tuple(found)
+
+    def card(self, model: str) -> Card:
+        """Raises ModelError with the command that brings it, for one that is not here."""
+        try:
+            return msgspec.json.decode((self._home(model) / _CARD).read_bytes(), type=Card)
+        except FileNotFoundError:
+            raise self.missing(model) from None
+        except (OSError, msgspec.DecodeError) as error:
+            raise ModelError(
+                f"model {model}: its card cannot be read ({error})", f"faceswapd models remove {model}"
+            ) from error
+
+    def family(self, model: str) -> Family:
+        """Raises ModelError."""
+        return family_of(self.card(model).family)
+
+    def add(
+        self,
+        path: Path,
+        name: str | None = None,
+        family: str | None = None,
+        *,
+        file: str = "",
+        origin: str = "",
+        accepted: str = "",
+    ) -> Card:
+        """Takes a model file in; what it is, its hash or its tensors say, or `family` where several fit.
+
+        Raises MissingInputError, UsageError for a name that is taken or no name, and ModelError for a file that
+        fits no family, naming the tensor.
+        """
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise MissingInputError(f"{path} cannot be read", error.strerror or str(error)) from error
+        graph = Graph(content, str(path))
+        digest = hashlib.sha256(content).hexdigest()
+        by_hash = next((n for n, k in self.known.items() if k.sha256 == digest), None)
+        by_file = next((n for n, k in self.known.items() if k.file == path.name), None)
+        emap = surgery.emap(graph)
+        kind = self._kind(graph, path, emap is not None, by_hash or by_file, family)
+        name = name or by_hash or by_file or path.stem.lower().replace(" ", "_")
+        entry = self.known.get(name, Known(kind.name, path.name, "unknown"))
+        if not _NAME.fullmatch(name):
+            raise UsageError(f"{name!r} is no name for a model", "use a-z, 0-9, _, . and -: --name NAME")
+        if entry.sha256 and entry.sha256 != digest:
+            raise ModelError(
+                f"{path} has the SHA-256 {digest}, {name} has {entry.sha256}",
+                "it is another version, or damaged: give it a name of its own with --name",
+            )
+        self.check_free(name)
+        ports = fit(kind, graph.inputs, graph.outputs)
+        source = ports.inputs["source"].name if "source" in ports.inputs else None
+        recipe = proving.prove(content, source)
+        card = Card(
+            name, kind.name, file or path.name, len(content), digest, entry.licence, origin or str(path), accepted,
+            recipe.edges, recipe.batch, "" if emap is None else hashlib.sha256(emap.tobytes()).hexdigest(),
+        )  # fmt: skip
+        self._put(card, content, emap if kind.emap else None)
+        log.info("model.added", model=name, family=kind.name, batch=recipe.batch, cut=bool(recipe.edges))
+        return card
+
+    def check_free(self, name: str) -> None:
+        """Raises UsageError for a name that is taken."""
+        if self._home(name).exists():
+            raise UsageError(f"a model is called {name} already", f"faceswapd models remove {name}")
+
+    def remove(self, model: str) -> None:
+        """Raises ModelError for one that is not here."""
+        home = self._home(model)
+        if not home.is_dir():
+            raise self.missing(model)
+        try:
+            grave = Path(tempfile.mkdtemp(prefix=_NEW, dir=self.folder))
+            home.rename(grave / model)
+            shutil.rmtree(grave)
+        except OSError as error:
+            raise ConfigError(
+                f"model {model} cannot be removed from {self.folder}", str(error.strerror)
+            ) from error
+
+    def read(self, model: str) -> bytes:
+        """The model's file, its size and SHA-256 checked. Raises ModelError."""
+        card = self.card(model)
+        path = self._home(model) / _MODEL
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise ModelError(
+                f"model {model}: {path} cannot be read ({error.strerror})", _again(model)
+            ) from error
+        if len(content) != card.size:
+            raise ModelError(
+                f"model {model}: {path} has {len(content)} bytes instead of {card.size}", _again(model)
+            )
+        digest = hashlib.sha256(content).hexdigest()
+        if digest != card.sha256:
+            raise ModelError(
+                f"model {model}: {path} has the SHA-256 {digest} instead of {card.sha256}", _again(model)
+            )
+        return content
+
+    def emap(self, model: str) -> Tensor:
+        """The matrix of the latent that `model` is told of a face: its own, or that of the first model with one.
+
+        512 x 512, float32, its SHA-256 checked. Raises ModelError.
+        """
+        owner = model if family_of(self.card(model).family).emap else ""
+        owner = owner or next((c.model for c in self.cards() if family_of(c.family).emap), "")
+        if not owner:
+            raise ModelError(
+                f"model {model} needs the emap of inswapper_128", self.missing("inswapper_128").remedy
+            )
+        try:
+            emap = np.load(self._home(owner) / _EMAP, allow_pickle=False)
+        except (OSError, ValueError) as error:
+            raise ModelError(f"model {owner}: its emap cannot be read ({error})", _again(owner)) from error
+        if hashlib.sha256(emap.tobytes()).hexdigest() != self.card(owner).emap_sha256:
+            raise ModelError(f"model {owner}: its emap was changed", _again(owner))
+        return np.asarray(emap, np.float32)
+
+    def supply(self, model: str) -> Supply:
+        """What is run under this name: the whole model or its image half, or with `:identity` its other half."""
+        name = model.removesuffix(IDENTITY)
+        card, content = self.card(name), self.read(name)
+        family, graph = family_of(card.family), Graph(content, name)
+        ports = fit(family, graph.inputs, graph.outputs)
+        source = ports.inputs.get("source")
+        edges = tuple(TensorSpec(f.name, f.shape, "over the cut", dtype=f.dtype) for f in card.edges)
+        if model != name:
+            halves = surgery.cut(graph, source.name) if source else None
+            if halves is None or source is None:
+                raise ModelError(
+                    f"model {name} has no identity half", "it takes the face itself in every run"
+                )
+            inputs = (TensorSpec(source.name, source.shape, "worn face", dtype=source.dtype),)
+            contract = Contract(model, "identity of the worn face", inputs, edges, reducible=False)
+            return Supply(contract, halves.identity, f"{card.sha256}{IDENTITY}")
+        whole = {role: _spec(f, card.batch, role) for role, f in ports.inputs.items()}
+        if card.edges:
+            whole.pop("source")
+        peak = 255.0 / family.result.scale[0] if family.task in ("swapper", "enhancer") else None
+        outputs = tuple(
+            _spec(f, card.batch, role, peak if n == 0 else None)
+            for n, (role, f) in enumerate(ports.outputs.items())
+        )
+        contract = Contract(
+            model,
+            family.task,
+            (*whole.values(), *edges),
+            outputs,
+            reducible=family.task in ("swapper", "enhancer"),
+        )
+        content = proving.derived(content, source.name if source else None, card.edges, batch=card.batch)
+        return Supply(contract, content, card.sha256)
+
+    def missing(self, model: str) -> ModelError:
+        """What is said of a model that is not here, with the command that brings it."""
+        name = model.removesuffix(IDENTITY)
+        entry = self.known.get(name)
+        if entry is None:
+            return ModelError(f"model {name} is not here", f"faceswapd models add FILE --name {name}")
+        offered = (
+            name
+            if entry.url
+            else next((n for n, k in self.known.items() if k.url and k.family == entry.family), "")
+        )
+        ways = [f"faceswapd models pull {offered}"] if offered else []
+        ways += [f"faceswapd models add {entry.file}"] if not entry.url else []
+        return ModelError(f"model {name} is not here", ", or ".join(ways))
+
+    def _kind(self, graph: Graph, path: Path, emap: bool, like: str | None, family: str | None) -> Family:
+        if family is not None or like is not None:
+            kind = family_of(family or self.known[like or ""].family)
+            fit(kind, graph.inputs, graph.outputs)
+            if kind.emap and not emap:
+                raise no_emap(kind)
+            return kind
+        fitting = recognise(graph.inputs, graph.outputs, emap)
+        if len(fitting) > 1:
+            names = ", ".join(f.name for f in fitting)
+            raise UsageError(f"{path} fits several families: {names}", "say which it is with --family NAME")
+        return fitting[0]
+
+    def _put(self, card: Card, content: bytes, emap: Tensor | None) -> None:
+        """Fills the folder under another name, then renames it: a model is here whole or not at all."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            home = Path(tempfile.mkdtemp(prefix=_NEW, dir=self.folder))
+            try:
+                (home / _MODEL).write_bytes(content)
+                if emap is not None:
+                    np.save(home / _EMAP, emap)
+                (home / _CARD).write_bytes(msgspec.json.format(msgspec.json.encode(card), indent=1))
+                home.rename(self._home(card.model))
+            except BaseException:
+                with suppress(OSError):
+                    shutil.rmtree(home)
+                raise
+        except OSError as error:
+            raise ConfigError(f"{self.folder} cannot be written", error.strerror or str(error)) from error
+
+    def _home(self, model: str) -> Path:
+        return self.folder / model if _NAME.fullmatch(model) else self.folder / ".none"
+
+
+def _again(model: str) -> str:
+    return f"faceswapd models remove {model}, then pull or add it again"
+
+
+def _spec(found: Found, batch: bool, role: str, peak: float | None = None) -> TensorSpec:
+    shape = (None, *found.shape[1:]) if batch and len(found.shape) > 1 else found.shape
+    return TensorSpec(found.name, shape, role, dtype=found.dtype, peak=peak)

@@ -1,0 +1,257 @@
+"""Tiny models with the exact tensors of real families, and an arithmetic that can be predicted.
+
+Each one changes colours in a way that tells the channels apart and marks the places of its template's five points
+in green, so that a wrong channel order, template, normalisation or paste is seen as a wrong colour or place.
+`python tests/standins.py FOLDER` writes them all.
+"""
+
+import sys
+from collections.abc import Callable, Sequence
+from functools import cache, partial
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from msgspec import structs
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+from faceswapd.inference.catalogue import Known, known
+from faceswapd.inference.shelf import Shelf
+
+GAIN = np.array([0.5, 0.25, 0.75], np.float32)
+"""What the first, second and third channel of a picture is multiplied by, in the network's own numbers."""
+SHIFT = 0.1
+"""What one unit of the source's first, second and third number adds to the channel of that place."""
+UNIT_GREEN = (0.0, 1.0, 0.0)
+SIGNED_GREEN = (-1.0, 1.0, -1.0)
+MARK = 0.012
+"""Radius of a mark, in sides of the crop."""
+
+TEMPLATES = {
+    "arcface_128": ((46.2946, 51.6963), (81.5318, 51.5014), (64.0252, 71.7366), (49.5493, 92.3655), (78.7299, 92.2041)),
+    "arcface_112_v1": (
+        (0.35473214, 0.45658929), (0.64526786, 0.45658929), (0.5, 0.61154464),
+        (0.37913393, 0.776875), (0.62086607, 0.776875),
+    ),
+    "ffhq_512": (
+        (192.98138, 239.94708), (318.90277, 240.19366), (256.63416, 314.01935),
+        (201.26117, 371.41043), (313.08905, 371.15118),
+    ),
+    "mtcnn_512": (
+        (0.36562865, 0.46733799), (0.63305391, 0.46585885), (0.50019127, 0.61942959),
+        (0.39032951, 0.77598822), (0.61178945, 0.77476328),
+    ),
+    "dfl_whole_face": (
+        (0.35342266, 0.39285716), (0.62797622, 0.39285716), (0.48660713, 0.5401786),
+        (0.38839287, 0.68750011), (0.59821427, 0.68750011),
+    ),
+}  # fmt: skip
+_SIDES = {"arcface_128": 128.0, "ffhq_512": 512.0}
+
+
+def marks(template: str, side: int) -> NDArray[np.bool_]:
+    """Where a mark is, 1 x 1 x side x side: the pixels around each of the template's points."""
+    points = np.array(TEMPLATES[template]) / _SIDES.get(template, 1.0) * side
+    y, x = np.mgrid[:side, :side]
+    near = [np.hypot(x - px, y - py) <= max(MARK * side, 1.0) for px, py in points]
+    return np.asarray(np.any(near, axis=0))[None, None]
+
+
+def emap(seed: int = 0) -> NDArray[np.float32]:
+    """A matrix that is neither symmetric nor orthogonal."""
+    return np.random.default_rng(seed).normal(0, 0.05, (512, 512)).astype(np.float32) + np.eye(
+        512, dtype=np.float32
+    )
+
+
+def swapper(
+    side: int,
+    template: str,
+    green: Sequence[float],
+    *,
+    with_emap: bool = False,
+    batch: int | str = 1,
+    names: Sequence[str] = ("target", "source", "output"),
+    picture_source: int = 0,
+    nhwc: bool = False,
+) -> bytes:
+    """out = target * GAIN + SHIFT * (first three numbers of the source), marks in `green` (in network numbers).
+
+    With `picture_source` the three numbers are the means of the source picture's channels.
+    """
+    target, source, output = names
+    nodes = [
+        helper.make_node("Conv", [target, "kernel"], ["kept"], kernel_shape=[1, 1]),
+        helper.make_node("Reshape", ["three", "as_channels"], ["shift"]),
+        helper.make_node("Mul", ["kept", "gain"], ["dimmed"]),
+        helper.make_node("Add", ["dimmed", "shift"], ["moved"]),
+        helper.make_node("Where", ["marks", "green", "moved"], [output]),
+    ]
+    weights: dict[str, NDArray[Any]] = {
+        "kernel": np.eye(3, dtype=np.float32).reshape(3, 3, 1, 1),
+        "as_channels": np.array([1, 3, 1, 1]),
+        "gain": GAIN.reshape(1, 3, 1, 1),
+        "marks": marks(template, side),
+        "green": np.array(green, np.float32).reshape(1, 3, 1, 1),
+    }
+    if picture_source:
+        nodes[:0] = [
+            helper.make_node("GlobalAveragePool", [source], ["means"]),
+            helper.make_node("Flatten", ["means"], ["flat"]),
+            helper.make_node("Mul", ["flat", "factor"], ["three"]),
+        ]
+        weights["factor"] = np.array([SHIFT], np.float32)
+        given = [batch, 3, picture_source, picture_source]
+    else:
+        nodes[:0] = [helper.make_node("MatMul", [source, "choose"], ["three"])]
+        choose = np.zeros((512, 3), np.float32)
+        choose[(0, 1, 2), (0, 1, 2)] = SHIFT
+        weights["choose"] = choose
+        given = [batch, 512]
+    if with_emap:
+        weights["emap"] = emap()
+    return _model(
+        nodes, {target: [batch, 3, side, side], source: given}, {output: [batch, 3, side, side]}, weights
+    )
+
+
+def recogniser(name: str = "input.1", batch: int | str = 1) -> bytes:
+    """512 mixtures of the means of 8 x 8 blocks: they depend on channel order, alignment and normalisation."""
+    mix = np.random.default_rng(1).normal(0, 0.05, (588, 512)).astype(np.float32)
+    nodes = [
+        helper.make_node("AveragePool", [name], ["blocks"], kernel_shape=[8, 8], strides=[8, 8]),
+        helper.make_node("Flatten", ["blocks"], ["flat"]),
+        helper.make_node("MatMul", ["flat", "mix"], ["683"]),
+    ]
+    return _model(nodes, {name: [batch, 3, 112, 112]}, {"683": [batch, 512]}, {"mix": mix})
+
+
+def converter() -> bytes:
+    """The embedding, its numbers in the opposite order and twice as large."""
+    flip = 2 * np.eye(512, dtype=np.float32)[::-1].copy()
+    return _model(
+        [helper.make_node("MatMul", ["input", "flip"], ["output"])],
+        {"input": [1, 512]},
+        {"output": [1, 512]},
+        {"flip": flip},
+    )
+
+
+def enhancer(
+    side: int, template: str = "ffhq_512", *, out: int = 0, weight: bool = False, extra: bool = False
+) -> bytes:
+    """out = in * GAIN, marks in green; `weight` (float64) is added to the third channel; `out` enlarges."""
+    weights: dict[str, NDArray[Any]] = {
+        "gain": GAIN.reshape(1, 3, 1, 1),
+        "marks": marks(template, side),
+        "green": np.array(SIGNED_GREEN, np.float32).reshape(1, 3, 1, 1),
+    }
+    inputs: dict[str, Any] = {"input": [1, 3, side, side]}
+    nodes = [helper.make_node("Mul", ["input", "gain"], ["dimmed"])]
+    moved = "dimmed"
+    if weight:
+        inputs["weight"] = ([1], TensorProto.DOUBLE)
+        third = np.array([0, 0, 1], np.float32).reshape(1, 3, 1, 1)
+        weights["third"] = third
+        nodes += [
+            helper.make_node("Cast", ["weight"], ["w"], to=TensorProto.FLOAT),
+            helper.make_node("Mul", ["third", "w"], ["tint"]),
+            helper.make_node("Add", ["dimmed", "tint"], ["tinted"]),
+        ]
+        moved = "tinted"
+    last = "small" if out else "output"
+    nodes.append(helper.make_node("Where", ["marks", "green", moved], [last]))
+    if out:
+        weights["scales"] = np.array([1, 1, out / side, out / side], np.float32)
+        nodes.append(helper.make_node("Resize", ["small", "", "scales"], ["output"], mode="nearest"))
+    outputs: dict[str, Any] = {"output": [1, 3, out or side, out or side]}
+    if extra:
+        nodes.append(helper.make_node("Identity", ["dimmed"], ["1228"]))
+        outputs["1228"] = [1, 3, side, side]
+    return _model(nodes, inputs, outputs, weights)
+
+
+def _model(
+    nodes: list[Any], inputs: dict[str, Any], outputs: dict[str, Any], weights: dict[str, NDArray[Any]]
+) -> bytes:
+    def info(name: str, spec: Any) -> Any:
+        shape, kind = spec if isinstance(spec, tuple) else (spec, TensorProto.FLOAT)
+        return helper.make_tensor_value_info(name, kind, shape)
+
+    graph = helper.make_graph(
+        nodes,
+        "standin",
+        [info(*item) for item in inputs.items()],
+        [info(*item) for item in outputs.items()],
+        [numpy_helper.from_array(value, name) for name, value in weights.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    onnx.checker.check_model(model)
+    return bytes(model.SerializeToString())
+
+
+SWAPPERS: dict[str, Callable[[], bytes]] = {
+    "inswapper_128": partial(swapper, 128, "arcface_128", UNIT_GREEN, with_emap=True),
+    "reswapper_128": partial(swapper, 128, "arcface_128", UNIT_GREEN),
+    "reswapper_256": partial(swapper, 256, "arcface_128", UNIT_GREEN),
+    "instyle_256_a": partial(swapper, 256, "arcface_128", UNIT_GREEN),
+    "hyperswap_1a_256": partial(swapper, 256, "arcface_128", SIGNED_GREEN),
+    "ghost_1_256": partial(swapper, 256, "arcface_112_v1", SIGNED_GREEN, names=("target", "source", "781")),
+    "simswap_256": partial(swapper, 256, "arcface_112_v1", UNIT_GREEN),
+    "simswap_unofficial_512": partial(
+        swapper, 512, "arcface_112_v1", UNIT_GREEN, names=("input", "onnx::Gemm_1", "output")
+    ),
+    "hififace_unofficial_256": partial(swapper, 256, "mtcnn_512", SIGNED_GREEN),
+    "blendswap_256": partial(swapper, 256, "ffhq_512", UNIT_GREEN, picture_source=112),
+    "uniface_256": partial(swapper, 256, "ffhq_512", SIGNED_GREEN, picture_source=256),
+}
+"""The swappers that have a stand-in, by the catalogue's names."""
+ENHANCERS: dict[str, Callable[[], bytes]] = {
+    "gfpgan_1.4": partial(enhancer, 512),
+    "gfpgan_1024": partial(enhancer, 512, out=1024),
+    "gpen_bfr_256": partial(enhancer, 256, "arcface_128"),
+    "gpen_bfr_512": partial(enhancer, 512),
+    "gpen_bfr_1024": partial(enhancer, 1024),
+    "gpen_bfr_2048": partial(enhancer, 2048),
+    "codeformer_fp16": partial(enhancer, 512, weight=True),
+    "restoreformer_plus_plus": partial(enhancer, 512, extra=True),
+}
+OTHERS: dict[str, Callable[[], bytes]] = {
+    "w600k_r50": recogniser,
+    "crossface_ghost": converter,
+    "crossface_simswap": converter,
+    "crossface_hififace": converter,
+}
+"""What swappers need beside them."""
+ALL = {**SWAPPERS, **ENHANCERS, **OTHERS}
+
+
+@cache
+def standin(model: str) -> bytes:
+    """The stand-in of a model of the catalogue."""
+    return ALL[model]()
+
+
+def catalogue(*models: str) -> dict[str, Known]:
+    """The catalogue's entries of these models, with the hashes of their stand-ins."""
+    return {m: structs.replace(known()[m], sha256=sha256(standin(m)).hexdigest(), url="") for m in models}
+
+
+def shelf(folder: Path, *models: str) -> Shelf:
+    """A shelf with the stand-ins of these models on it, called as the real ones are."""
+    made = Shelf(folder / "models", catalogue(*models))
+    for model in models:
+        path = folder / f"{model}.onnx"
+        path.write_bytes(standin(model))
+        made.add(path)
+    return made
+
+
+if __name__ == "__main__":
+    target = Path(sys.argv[1])
+    target.mkdir(parents=True, exist_ok=True)
+    for name in ALL:
+        (target / f"{name}.onnx").write_bytes(standin(name))

@@ -1,0 +1,128 @@
+import hashlib
+import re
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+import standins
+
+from faceswapd.core.errors import MissingInputError, ModelError, UsageError
+from faceswapd.inference.catalogue import Known
+from faceswapd.inference.download import pull
+from faceswapd.inference.shelf import Shelf
+
+CONTENT = standins.recogniser()
+SHA256 = hashlib.sha256(CONTENT).hexdigest()
+
+
+class Site(ThreadingHTTPServer):
+    """Serves one file; `cut` ends the answer early, `ranges` says whether it can go on in the middle."""
+
+    content = CONTENT
+    cut: int | None = None
+    ranges = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.asked: list[str | None] = []
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Site
+
+    def do_GET(self) -> None:
+        site, asked = self.server, self.headers.get("Range")
+        site.asked.append(asked)
+        if self.path != "/model.onnx":
+            self.send_error(404)
+            return
+        start = int(re.findall(r"\d+", asked)[0]) if asked and site.ranges else 0
+        if start >= len(site.content):
+            self.send_error(416)
+            return
+        self.send_response(206 if start else 200)
+        self.send_header("Content-Length", str(len(site.content) - start))
+        self.end_headers()
+        self.wfile.write(site.content[start : site.cut])
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        """Not to stderr."""
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    with Site() as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def shelf(tmp_path: Path, site: Site, sha256: str = SHA256, path: str = "model.onnx") -> Shelf:
+    url = f"http://127.0.0.1:{site.server_port}/{path}"
+    return Shelf(tmp_path / "models", {"arc": Known("arcface_112", "arc.onnx", "MIT", sha256, url)})
+
+
+def test_a_model_is_pulled_checked_and_put_in_its_place(tmp_path: Path, site: Site) -> None:
+    seen: list[tuple[int, int]] = []
+    to = shelf(tmp_path, site)
+    card = pull(to, "arc", "2026-11-22", lambda here, whole: seen.append((here, whole)))
+
+    assert (card.model, card.family, card.file, card.accepted) == (
+        "arc",
+        "arcface_112",
+        "arc.onnx",
+        "2026-11-22",
+    )
+    assert to.read("arc") == CONTENT
+    assert seen[-1] == (len(CONTENT), len(CONTENT))
+    assert [p.name for p in to.folder.iterdir()] == ["arc"]
+    with pytest.raises(UsageError, match="already"):
+        pull(to, "arc", "")
+
+
+@pytest.mark.parametrize("ranges", [True, False])
+def test_a_broken_download_is_gone_on_with(tmp_path: Path, site: Site, ranges: bool) -> None:
+    to, site.cut, site.ranges = shelf(tmp_path, site), 100_000, ranges
+    with pytest.raises(MissingInputError, match=f"ended after 100000 of {len(CONTENT)} bytes.*gone on with"):
+        pull(to, "arc", "")
+    assert to.cards() == ()
+
+    site.cut = None
+    pull(to, "arc", "")
+    assert site.asked == [None, "bytes=100000-"]
+    assert to.read("arc") == CONTENT
+
+
+def test_a_whole_part_is_not_fetched_again(tmp_path: Path, site: Site) -> None:
+    to = shelf(tmp_path, site)
+    to.folder.mkdir()
+    (to.folder / ".part-arc").write_bytes(CONTENT)
+
+    assert pull(to, "arc", "").sha256 == SHA256
+
+
+def test_a_wrong_hash_throws_the_file_away(tmp_path: Path, site: Site) -> None:
+    to = shelf(tmp_path, site, "0" * 64)
+    with pytest.raises(ModelError, match=f"SHA-256 {SHA256} instead of 0000.*thrown away"):
+        pull(to, "arc", "")
+
+    assert list(to.folder.iterdir()) == []
+
+
+def test_what_cannot_be_pulled_says_so(tmp_path: Path, site: Site) -> None:
+    with pytest.raises(MissingInputError, match="the server says 404"):
+        pull(shelf(tmp_path, site, path="other"), "arc", "")
+    with pytest.raises(ModelError, match="no model is called 'nose': known are arc"):
+        pull(shelf(tmp_path, site), "nose", "")
+    house = Shelf(tmp_path / "house")
+    with pytest.raises(ModelError, match=r"models add ghost_1_256\.onnx"):
+        pull(house, "ghost_1_256", "")
+    plain = Shelf(
+        tmp_path / "m", {"arc": Known("arcface_112", "arc.onnx", "MIT", SHA256, "http://models.test/a")}
+    )
+    with pytest.raises(ModelError, match="no https address"):
+        pull(plain, "arc", "")
