@@ -8,6 +8,7 @@ from ..capture.devices import find_virtual_camera, first_virtual_camera
 from ..core.errors import NoDeviceError, UsageError
 from ..core.settings import Size
 from ..sinks.memory import MemorySink
+from ..sinks.pipewire import PipeWireSink
 from ..sinks.sink import Sink
 from ..sinks.v4l2 import V4l2Sink
 from ..sinks.video import CONTAINERS, VideoSink
@@ -42,9 +43,15 @@ def kind(sink: Sink) -> str:
     return "memory" if isinstance(sink, MemorySink) else "virtual-camera"
 
 
+def _else() -> str:
+    return "pipewire: for the desktop's own, or none" if sys.platform.startswith("linux") else "none"
+
+
 def _output(word: str, size: Size, fps: float, overwrite: bool) -> Sink:
     if word in ("none", "memory:"):
         return MemorySink(word, keep=0)
+    if word.startswith("pipewire:"):
+        return PipeWireSink(size, fps, word.removeprefix("pipewire:") or "faceswapd")
     if Path(word).suffix.lower() in CONTAINERS:
         return VideoSink(Path(word), size, fps, overwrite=overwrite)
     if not sys.platform.startswith("linux"):
@@ -53,7 +60,7 @@ def _output(word: str, size: Size, fps: float, overwrite: bool) -> Sink:
     if device is not None:
         return V4l2Sink(device.path, size, fps)
     if word == "auto":
-        raise NoDeviceError("no virtual camera on this machine", f"{how_to_get_one()}, or say --output none")
+        raise NoDeviceError("no virtual camera on this machine", f"{how_to_get_one()}, or say --output {_else()}")
     if word.startswith("/dev/"):
         return V4l2Sink(word, size, fps)  # its own refusal says what is wrong with the path
     if Path(word).suffix:

@@ -1,0 +1,140 @@
+import json
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fakes import frame, picture
+from pipewire_session import missing, session, wait_until
+
+from faceswapd.capture.pattern import BARS, Pattern
+from faceswapd.core.errors import DeviceLostError, NoDeviceError, UsageError
+from faceswapd.core.frame import Frame
+from faceswapd.sinks import pipewire_abi as abi
+from faceswapd.sinks.pipewire import PipeWireSink
+
+SIZE = (640, 360)
+ROOT = Path(__file__).parents[1]
+
+needs_pipewire = pytest.mark.skipif(bool(missing()), reason=missing() or "-")
+
+
+@pytest.fixture
+def desktop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
+    with session(tmp_path) as env:
+        for name in ("XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS"):
+            monkeypatch.setenv(name, env[name])
+        yield env
+
+
+class Show:
+    """Puts the pattern into a sink at 30 frames a second, until it is left."""
+
+    def __init__(self, sink: PipeWireSink) -> None:
+        self.sink = sink
+        self.error: Exception | None = None
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def failed(self) -> bool:
+        return self.error is not None
+
+    def __enter__(self) -> "Show":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        pattern, begin = Pattern(SIZE, 30), time.monotonic()
+        n = 0
+        while not self._stop.wait(max(0.0, begin + n / 30 - time.monotonic())):
+            try:
+                self.sink.put(Frame(n, 0, pattern.draw(n)))
+            except DeviceLostError as error:
+                self.error = error
+                return
+            n += 1
+
+
+def seen(env: dict[str, str], seconds: float) -> dict[str, Any]:
+    """What another program reads."""
+    script = Path(__file__).with_name("pipewire_session.py")
+    words = [sys.executable, str(script), "test camera", str(seconds), str(SIZE[0]), str(SIZE[1])]
+    done = subprocess.run(
+        words, env=env | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=True, timeout=60
+    )
+    return dict(json.loads(done.stdout))
+
+
+@needs_pipewire
+def test_another_program_sees_the_right_pictures_in_order(desktop: dict[str, str]) -> None:
+    sink = PipeWireSink(SIZE, 30, "test camera")
+    sink.open()
+    try:
+        assert not sink.watched()
+        with Show(sink):
+            got = seen(desktop, 2.5)
+            wait_until(lambda: not sink.watched())
+            again = seen(desktop, 1.0)
+    finally:
+        sink.close()
+
+    counters, times = got["counters"], got["times_s"]
+    assert counters == sorted(set(counters))
+    rate = (len(times) - 1) / (times[-1] - times[0])
+    assert rate == pytest.approx(30, rel=0.2)
+    for bar, true in zip(got["bars"], BARS, strict=True):
+        assert bar == pytest.approx(true, abs=6)
+    assert again["counters"][0] > counters[-1]
+
+
+@needs_pipewire
+def test_whether_it_is_watched(desktop: dict[str, str]) -> None:
+    sink = PipeWireSink(SIZE, 30, "test camera")
+    sink.open()
+    try:
+        with Show(sink):
+            reading = threading.Thread(target=seen, args=(desktop, 1.5))
+            reading.start()
+            wait_until(sink.watched, 10)
+            reading.join()
+            wait_until(lambda: not sink.watched())
+    finally:
+        sink.close()
+
+
+@needs_pipewire
+def test_when_pipewire_stops_it_is_lost_and_can_be_opened_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sink = PipeWireSink(SIZE, 30, "test camera")
+    for part in ("a", "b"):
+        with session(tmp_path / part) as env:
+            monkeypatch.setenv("XDG_RUNTIME_DIR", env["XDG_RUNTIME_DIR"])
+            sink.open()
+            sink.put(frame(0, picture(*SIZE)))
+        with Show(sink) as show:
+            wait_until(show.failed)
+        assert "test camera went away" in str(show.error)
+        sink.close()
+
+
+def test_without_pipewire_it_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    with pytest.raises(NoDeviceError, match="pipewire:cam"):
+        PipeWireSink(SIZE, 30, "cam").open()
+    monkeypatch.setattr(abi, "LIBRARY", "libnone.so.9")
+    with pytest.raises(NoDeviceError, match=r"needs libnone\.so\.9: install PipeWire"):
+        PipeWireSink(SIZE, 30, "cam").open()
+
+
+def test_an_odd_size_is_refused() -> None:
+    with pytest.raises(UsageError, match="even"):
+        PipeWireSink((641, 360), 30)
