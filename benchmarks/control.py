@@ -15,6 +15,7 @@ import statistics
 import sys
 import tempfile
 import time
+from collections import Counter
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from typing import Any
 from websockets.asyncio.client import unix_connect
 
 from faceswapd.control.client import Client, connect
+from faceswapd.control.protocol import Preview
 from faceswapd.core.errors import NoDeviceError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -43,10 +45,11 @@ async def main(rounds: int, seconds: float) -> dict[str, Any]:
             crowded: list[float] = []
             memory: list[float] = []
             toggles: list[float] = []
+            seen: Counter[str] = Counter()
             for _ in range(rounds):
                 alone.append(await rate(remote, seconds))
                 async with AsyncExitStack() as crowd:
-                    await gather_crowd(crowd, folder)
+                    await gather_crowd(crowd, folder, seen)
                     crowded.append(await rate(remote, seconds))
                     memory.append(rss_mb(daemon.pid))
                     toggles += await toggled(remote, 60)
@@ -59,6 +62,7 @@ async def main(rounds: int, seconds: float) -> dict[str, Any]:
         "fps_alone": [round(v, 2) for v in alone],
         "fps_crowded": [round(v, 2) for v in crowded],
         "fall_percent": round(100 * (1 - statistics.mean(crowded) / statistics.mean(alone)), 2),
+        "previews_per_client_and_s": round(seen["previews"] / PREVIEWS / rounds / seconds, 2),
         "rss_mb": [round(v, 1) for v in memory],
         "toggle_ms": {q: round(toggles[int(len(toggles) * p)], 2) for q, p in (("p50", 0.5), ("p99", 0.99))},
     }
@@ -83,7 +87,7 @@ async def rate(remote: Client, seconds: float) -> float:
     return ((await remote.stats()).frames - before) / (time.monotonic() - since)
 
 
-async def gather_crowd(crowd: AsyncExitStack, folder: Path) -> None:
+async def gather_crowd(crowd: AsyncExitStack, folder: Path, seen: Counter[str]) -> None:
     path = socket_in(folder)
     for n in range(CLIENTS - 1):
         if n < STALLED:
@@ -96,6 +100,13 @@ async def gather_crowd(crowd: AsyncExitStack, folder: Path) -> None:
         client = await crowd.enter_async_context(await connect(f"unix:{path}"))
         topics = ["state", "preview"] if n < STALLED + PREVIEWS else ["state", "stats"]
         await client.call("subscribe", topics=topics)
+        following = asyncio.create_task(follow(client, seen))
+        crowd.callback(following.cancel)
+
+
+async def follow(client: Client, seen: Counter[str]) -> None:
+    async for event in client.events():
+        seen["previews" if isinstance(event, Preview) else event.topic] += 1
 
 
 async def toggled(remote: Client, count: int) -> list[float]:

@@ -25,6 +25,7 @@ class Outbox:
         self._filled = asyncio.Event()
         self.close_code: int | None = None
         """Why the connection is to be closed, once it is."""
+        self.ended = asyncio.Event()
 
     def reply(self, data: bytes) -> None:
         """Replies go first. A single one may have any size."""
@@ -67,6 +68,7 @@ class Outbox:
         """The connection is to be closed; replies that wait still go out, events do not."""
         if self.close_code is None:
             self.close_code = close_code
+            self.ended.set()
         self._filled.set()
 
     async def take(self) -> tuple[bytes, bool] | None:

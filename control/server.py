@@ -13,31 +13,22 @@ from typing import Any
 import structlog
 from websockets.asyncio.server import Server, ServerConnection, serve, unix_serve
 from websockets.datastructures import Headers
-from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
 from ..core.errors import BusyError, ConfigError
 from ..core.events import Commands, Event
 from ..core.settings import ControlSettings
 from . import admission, pages, protocol, token
+from .conversation import Conversation
 from .hub import Hub
-from .limits import Backoff, Bucket
+from .limits import Backoff
 from .methods import Authenticate
-from .outbox import Outbox
 from .pairing import VALID_S, Pairing
-from .protocol import RpcError
 from .replies import Paired, PairingLink
 from .service import Service
-from .session import Call, Received, Session
+from .session import Session
 
 log = structlog.get_logger(__name__)
-
-AUTH_WITHIN_S = 10.0
-REQUESTS_PER_S = 200.0
-REQUESTS_AT_ONCE = 400.0
-REFUSALS_AT_ONCE = 1000.0
-CALLS_WAITING = 32
-"""Messages of one client that may wait for their turn; more are not read before."""
 
 
 class ControlServer:
@@ -61,7 +52,7 @@ class ControlServer:
         self._backoff = Backoff()
         self._stack = AsyncExitStack()
         self._work: asyncio.Task[None] | None = None
-        self._clients: dict[Outbox, Session] = {}
+        self._clients: set[Conversation] = set()
         self._names: frozenset[str] = frozenset()
         self.port = 0
         """The port that is served; the one of the settings unless that is 0."""
@@ -140,13 +131,13 @@ class ControlServer:
             tasks.create_task(self._service.run(), name="control.service")
 
     def _admit_tcp(self, connection: ServerConnection, request: Request) -> Response | None:
-        return self._admit(connection, request, self._names, "hmac-sha256")
+        return self._admit(connection, request, self._names, trusted=False)
 
     def _admit_unix(self, connection: ServerConnection, request: Request) -> Response | None:
-        return self._admit(connection, request, frozenset({"localhost"}), "none")
+        return self._admit(connection, request, frozenset({"localhost"}), trusted=True)
 
     def _admit(
-        self, connection: ServerConnection, request: Request, names: frozenset[str], auth: str
+        self, connection: ServerConnection, request: Request, names: frozenset[str], *, trusted: bool
     ) -> Response | None:
         origin, host = request.headers.get("Origin"), request.headers.get("Host")
         if not admission.welcome(origin, host, names):
@@ -157,7 +148,7 @@ class ControlServer:
         if request.headers.get("Upgrade", "").lower() != "websocket":
             return self._page(connection, request.path)
         # Each front has its own places: who crowds the port cannot keep this user from the socket.
-        if sum(s.hello.auth == auth for s in self._clients.values()) >= self._settings.max_clients:
+        if sum(c.trusted is trusted for c in self._clients) >= self._settings.max_clients:
             return connection.respond(http.HTTPStatus.SERVICE_UNAVAILABLE, "too many clients\n")
         return None
 
@@ -216,110 +207,17 @@ class ControlServer:
         asyncio.get_running_loop().call_soon(self._let_go)
 
     def _let_go(self) -> None:
-        for outbox, session in self._clients.items():
-            if session.hello.auth != "none":
-                outbox.end(4000)
+        for client in self._clients:
+            if not client.trusted:
+                client.outbox.end(4000)
 
     async def _serve(self, connection: ServerConnection, session: Session) -> None:
-        outbox = Outbox()
-        self._clients[outbox] = session
+        client = Conversation(connection, session, self._service, self._backoff)
+        self._clients.add(client)
         try:
-            outbox.reply(session.greeting())
-            async with asyncio.TaskGroup() as tasks:
-                sending = tasks.create_task(_send(connection, outbox))
-                try:
-                    await self._receive(connection, session, outbox, tasks)
-                finally:
-                    sending.cancel()
+            await client.run()
         finally:
-            del self._clients[outbox]
-            await self._service.gone(outbox)
-
-    async def _receive(
-        self, connection: ServerConnection, session: Session, outbox: Outbox, tasks: asyncio.TaskGroup
-    ) -> None:
-        """Until the connection is closed, by whomever; calls that are at work then come to their end."""
-        loop = asyncio.get_running_loop()
-        requests = Bucket(REQUESTS_PER_S, REQUESTS_AT_ONCE, loop.time())
-        refusals = Bucket(REQUESTS_PER_S, REFUSALS_AT_ONCE, loop.time())
-        waiting: asyncio.Queue[Received] = asyncio.Queue(CALLS_WAITING)
-        urgent = asyncio.Semaphore(CALLS_WAITING)
-        in_turn = tasks.create_task(self._answer_in_turn(waiting, outbox))
-        try:
-            async with asyncio.timeout(None if session.ready else AUTH_WITHIN_S) as deadline:
-                async for data in connection:
-                    if isinstance(data, bytes):
-                        outbox.end(1003)
-                        continue
-                    received = session.receive(data.encode())
-                    if session.refused:
-                        await asyncio.sleep(self._backoff.failed(loop.time()))
-                        await self._answer(received, outbox)
-                        outbox.end(4100)
-                        continue
-                    if session.ready:
-                        deadline.reschedule(None)
-                    weight = max(1, len(received.items))
-                    if not requests.take(loop.time(), weight):
-                        if not refusals.take(loop.time(), weight):
-                            outbox.end(4003)
-                        _refuse(received, outbox)
-                    elif received.calls and all(call.method.urgent for call in received.calls):
-                        await urgent.acquire()
-                        task = tasks.create_task(self._answer(received, outbox))
-                        task.add_done_callback(lambda _: urgent.release())
-                    else:
-                        await waiting.put(received)
-        except ConnectionClosed:
-            pass  # by its other end, or by the sending task
-        except TimeoutError:
-            await connection.close(4001, protocol.CLOSE_CODES[4001])
-        await waiting.join()
-        in_turn.cancel()
-
-    async def _answer_in_turn(self, waiting: asyncio.Queue[Received], outbox: Outbox) -> None:
-        while True:
-            await self._answer(await waiting.get(), outbox)
-            waiting.task_done()
-
-    async def _answer(self, received: Received, outbox: Outbox) -> None:
-        replies = [r for item in received.items if (r := await self._reply(item, outbox)) is not None]
-        if (message := received.reply(replies)) is not None:
-            outbox.reply(message)
-
-    async def _reply(self, item: Call | bytes, outbox: Outbox) -> bytes | None:
-        if isinstance(item, bytes):
-            return item
-        try:
-            reply = protocol.result(item.id, await self._service.perform(item, outbox))
-        except RpcError as refused:
-            reply = protocol.error(item.id, refused)
-        except Exception:
-            log.exception("control.bug", method=item.name)
-            reply = protocol.error(item.id, RpcError("internal", f"{item.name} failed", hint="see the log"))
-        return reply if item.wants_reply else None
-
-
-async def _send(connection: ServerConnection, outbox: Outbox) -> None:
-    try:
-        while (message := await outbox.take()) is not None:
-            data, text = message
-            await connection.send(data, text=text)
-    except ConnectionClosed:
-        return  # the receiving side sees it too
-    code = outbox.close_code or 1000
-    await connection.close(code, protocol.CLOSE_CODES[code])
-
-
-def _refuse(received: Received, outbox: Outbox) -> None:
-    wrong = RpcError("rate_limited", "too many requests", hint=f"at most {REQUESTS_PER_S:g} a second")
-    replies = [
-        item if isinstance(item, bytes) else protocol.error(item.id, wrong)
-        for item in received.items
-        if isinstance(item, bytes) or item.wants_reply
-    ]
-    if (message := received.reply(replies)) is not None:
-        outbox.reply(message)
+            self._clients.discard(client)
 
 
 async def _stopped(server: Server) -> None:

@@ -12,8 +12,7 @@ from test_schema import RIGHT, Everything
 from test_service import Desk
 from websockets.asyncio.client import ClientConnection, unix_connect
 
-from faceswapd.control import protocol
-from faceswapd.control import server as front
+from faceswapd.control import conversation, protocol
 from faceswapd.control.methods import METHODS
 from faceswapd.control.session import Call, Session
 
@@ -114,7 +113,7 @@ def test_two_hundred_thousand_messages() -> None:
 
 
 def test_a_live_socket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(front, "REQUESTS_AT_ONCE", 1e9)
+    monkeypatch.setattr(conversation, "REQUESTS_AT_ONCE", 1e9)
 
     async def test() -> None:
         chance = random.Random(2)
