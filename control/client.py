@@ -12,6 +12,7 @@ import asyncio
 import itertools
 import random
 import secrets
+import ssl
 from collections import deque
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -246,6 +247,8 @@ async def _dialled(url: str) -> ClientConnection:
         raise ConfigError(
             f"{url} refuses: HTTP {error.response.status_code}", "use an address it is configured for"
         ) from None
+    except ssl.SSLError as error:
+        raise ConfigError(f"{url}: {error}", "point SSL_CERT_FILE at the certificate") from None
     except (OSError, InvalidHandshake, EOFError) as error:
         raise NoDeviceError(f"no daemon at {url} ({error})", NOT_RUNNING) from None
 

@@ -51,7 +51,8 @@ async def _run(options: argparse.Namespace) -> int:
         console.out(completion(options.shell))
         return 0
     try:
-        async with await connect(options.url) as remote:
+        secret = _secret(options.token_file) if options.token_file else None
+        async with await connect(options.url, secret=secret) as remote:
             if options.command == "watch":
                 await _watch(remote, options, console)
                 return 0
@@ -75,6 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--url", help="ws://host:port, wss://host:port or unix:/path; found by itself if left out"
     )
+    parser.add_argument("--token-file", type=Path, metavar="FILE", help="the token of a daemon elsewhere")
     parser.add_argument("--json", action="store_true", help="machine-readable output")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=_Parser)
 
@@ -337,6 +339,13 @@ def _named(options: argparse.Namespace) -> str:
     if not options.name:
         raise UsageError(f"{options.command} {options.what}: which one?", "give its name")
     return str(options.name)
+
+
+def _secret(file: Path) -> str:
+    try:
+        return file.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise MissingInputError(f"token file {file}: {error}", "copy it from the daemon's machine") from None
 
 
 def _read(photo: Path) -> bytes:

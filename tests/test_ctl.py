@@ -254,6 +254,18 @@ def test_bash_completes_commands(capsys: pytest.CaptureFixture[str]) -> None:
     assert told.split() == ["processors", "privacy", "preset"]
 
 
+def test_the_token_of_a_daemon_elsewhere(
+    daemon: Daemon, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = tmp_path / "copy"
+    copy.write_text((tmp_path / "faceswapd" / "token").read_text() + "\n")
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "elsewhere"))
+
+    assert ctl.main(["--url", daemon.url, "status"]) == 78
+    assert ctl.main(["--url", daemon.url, "--token-file", str(copy), "status"]) == 0
+    assert ctl.main(["--url", daemon.url, "--token-file", "/nowhere", "status"]) == 66
+
+
 def test_help_is_no_error(capsys: pytest.CaptureFixture[str]) -> None:
     assert ctl.main(["--help"]) == 0
     assert "toggle" in capsys.readouterr().out

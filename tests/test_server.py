@@ -14,7 +14,7 @@ from test_admission import certificate as certificate
 from websockets.asyncio.client import ClientConnection, connect, unix_connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from faceswapd.control import admission, token
+from faceswapd.control import admission, client, token
 from faceswapd.control.server import ControlServer
 from faceswapd.core.errors import BusyError, ConfigError
 from faceswapd.core.events import Logged, SetProcessor, StateChanged
@@ -178,6 +178,8 @@ def test_over_tls(tmp_path: Path, certificate: Path) -> None:
             trusted = ssl.create_default_context(cafile=str(certificate))
             async with connect(f"wss://localhost:{server.port}", ssl=trusted, **PLAIN) as remote:
                 assert "result" in await authenticated(remote, token.read(tmp_path))
+            with pytest.raises(ConfigError, match="SSL_CERT_FILE"):
+                await client.connect(f"wss://localhost:{server.port}", folder=tmp_path)
 
     run(test())
 
