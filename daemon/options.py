@@ -15,7 +15,8 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     add("--config", type=Path, metavar="FILE", help=f"configuration (default: {config.default_path()})")
     add("--source", help="camera name or path, film, URL, pattern:, portrait: (default: the first camera)")
     add("--output", action="append", metavar="WHERE",
-        help="virtual camera name or path, pipewire:, film, memory:, none; may be repeated")  # fmt: skip
+        help="virtual camera name or path, pipewire:, film, mjpeg:, a udp, rtmp, rtsp or srt address, "
+        "memory:, none; may be repeated")  # fmt: skip
     add("--size", metavar="WxH", help="of the output (default: 1280x720)")
     add("--fps", type=float, help="of the output (default: 30)")
     add("--fit", choices=("letterbox", "crop"), help="how a picture of another shape gets in")

@@ -5,10 +5,13 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ..capture.devices import find_virtual_camera, first_virtual_camera
+from ..core.clock import SystemClock
 from ..core.errors import NoDeviceError, UsageError
 from ..core.settings import Size
 from ..sinks.memory import MemorySink
+from ..sinks.mjpeg import PORT, MjpegSink
 from ..sinks.pipewire import PipeWireSink
+from ..sinks.push import FORMATS, PushSink
 from ..sinks.sink import Sink
 from ..sinks.v4l2 import V4l2Sink
 from ..sinks.video import CONTAINERS, VideoSink
@@ -40,7 +43,17 @@ def kind(sink: Sink) -> str:
     """What a sink is, in the words of the state document."""
     if isinstance(sink, VideoSink):
         return "film"
+    if isinstance(sink, MjpegSink | PushSink):
+        return "stream"
     return "memory" if isinstance(sink, MemorySink) else "virtual-camera"
+
+
+def _port(text: str, word: str) -> int:
+    if not text:
+        return PORT
+    if not text.isdecimal() or not 0 < int(text) < 65536:
+        raise UsageError(f"output {word}", "say mjpeg: or mjpeg:PORT")
+    return int(text)
 
 
 def _else() -> str:
@@ -50,6 +63,11 @@ def _else() -> str:
 def _output(word: str, size: Size, fps: float, overwrite: bool) -> Sink:
     if word in ("none", "memory:"):
         return MemorySink(word, keep=0)
+    scheme, colon, rest = word.partition(":")
+    if colon and scheme in FORMATS:
+        return PushSink(word, size, fps, SystemClock())
+    if colon and scheme == "mjpeg":
+        return MjpegSink(_port(rest, word))
     if word.startswith("pipewire:"):
         return PipeWireSink(size, fps, word.removeprefix("pipewire:") or "faceswapd")
     if Path(word).suffix.lower() in CONTAINERS:

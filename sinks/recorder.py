@@ -382,5 +382,6 @@ def _free(folder: Path) -> tuple[int, int]:
 
 def _be_nice() -> None:
     """Lets the picture's threads go first. Linux has a niceness per thread, and an encoder's threads inherit it."""
-    if sys.platform.startswith("linux"):
+    here = threading.current_thread()
+    if sys.platform.startswith("linux") and here is not threading.main_thread():
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)

@@ -1,3 +1,5 @@
+import asyncio
+import itertools
 import json
 import subprocess
 import sys
@@ -12,9 +14,12 @@ from fakes import frame, picture
 from pipewire_session import missing, session, wait_until
 
 from faceswapd.capture.pattern import BARS, Pattern
+from faceswapd.core.clock import SystemClock
 from faceswapd.core.errors import DeviceLostError, NoDeviceError, UsageError
 from faceswapd.core.frame import Frame
+from faceswapd.core.meter import Meter
 from faceswapd.sinks import pipewire_abi as abi
+from faceswapd.sinks.fanout import Fanout
 from faceswapd.sinks.pipewire import PipeWireSink
 
 SIZE = (640, 360)
@@ -63,10 +68,10 @@ class Show:
             n += 1
 
 
-def seen(env: dict[str, str], seconds: float) -> dict[str, Any]:
+def seen(env: dict[str, str], seconds: float, label: str = "test camera") -> dict[str, Any]:
     """What another program reads."""
     script = Path(__file__).with_name("pipewire_session.py")
-    words = [sys.executable, str(script), "test camera", str(seconds), str(SIZE[0]), str(SIZE[1])]
+    words = [sys.executable, str(script), label, str(seconds), str(SIZE[0]), str(SIZE[1])]
     done = subprocess.run(
         words, env=env | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=True, timeout=60
     )
@@ -93,6 +98,32 @@ def test_another_program_sees_the_right_pictures_in_order(desktop: dict[str, str
     for bar, true in zip(got["bars"], BARS, strict=True):
         assert bar == pytest.approx(true, abs=6)
     assert again["counters"][0] > counters[-1]
+
+
+@needs_pipewire
+def test_several_cameras_at_once_each_for_its_own_reader(desktop: dict[str, str]) -> None:
+    one, two = PipeWireSink(SIZE, 30, "test camera"), PipeWireSink(SIZE, 30, "spare camera")
+
+    async def live() -> dict[str, dict[str, Any]]:
+        fanout = Fanout([one, two], SIZE, 30, SystemClock(), Meter())
+        await fanout.start()
+        pattern = Pattern(SIZE, 30)
+
+        async def publish() -> None:
+            for n in itertools.count():
+                fanout.publish(Frame(n, 0, pattern.draw(n)))
+                await asyncio.sleep(1 / 30)
+
+        publishing = asyncio.create_task(publish())
+        names = ("test camera", "spare camera")
+        got = await asyncio.gather(*(asyncio.to_thread(seen, desktop, 2.0, name) for name in names))
+        publishing.cancel()
+        await fanout.close()
+        return dict(zip(names, got, strict=True))
+
+    for got in asyncio.run(live()).values():
+        assert len(got["counters"]) > 30
+        assert got["counters"] == sorted(got["counters"])  # a steady output may show one twice
 
 
 @needs_pipewire

@@ -1,0 +1,61 @@
+import sys
+from pathlib import Path
+
+import pytest
+
+from faceswapd.core.errors import NoDeviceError, UsageError
+from faceswapd.daemon import outputs
+from faceswapd.daemon.outputs import kind, make_outputs
+from faceswapd.sinks.sink import Sink
+
+SIZE = (640, 360)
+
+
+def made(*words: str) -> list[Sink]:
+    return make_outputs(words, SIZE, 30)
+
+
+@pytest.mark.parametrize(
+    ("word", "name", "is_a"),
+    [
+        ("none", "none", "memory"),
+        ("memory:", "memory:", "memory"),
+        ("talk.mkv", "talk.mkv", "film"),
+        ("pipewire:", "pipewire:faceswapd", "virtual-camera"),
+        ("pipewire:my camera", "pipewire:my camera", "virtual-camera"),
+        ("mjpeg:", "http://127.0.0.1:7867/", "stream"),
+        ("mjpeg:8090", "http://127.0.0.1:8090/", "stream"),
+        ("udp://10.0.0.2:5000", "udp://10.0.0.2", "stream"),
+        ("rtmp://host/live/secret", "rtmp://host", "stream"),
+        ("srt://host:9000?mode=caller", "srt://host", "stream"),
+    ],
+)
+def test_what_the_words_mean(word: str, name: str, is_a: str) -> None:
+    (sink,) = made(word)
+    assert sink.name == name
+    assert kind(sink) == is_a
+
+
+def test_several_at_once_in_their_order() -> None:
+    assert [sink.name for sink in made("pipewire:a", "pipewire:b", "mjpeg:", "talk.mp4")] == [
+        "pipewire:a", "pipewire:b", "http://127.0.0.1:7867/", "talk.mp4"]  # fmt: skip
+
+
+@pytest.mark.parametrize("word", ["mjpeg:x", "mjpeg:70000", "talk.txt", "udp://"])
+def test_words_that_mean_nothing(word: str) -> None:
+    with pytest.raises(UsageError, match=word):
+        made(word)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux has more than one way")
+def test_without_a_virtual_camera_the_ways_to_one_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outputs, "first_virtual_camera", lambda: None)
+    with pytest.raises(NoDeviceError, match=r"modprobe v4l2loopback .*--output pipewire: .*none"):
+        made("auto")
+
+
+def test_an_existing_film_is_refused_when_it_is_opened(tmp_path: Path) -> None:
+    (tmp_path / "mine.mp4").write_text("mine")
+    (sink,) = made(str(tmp_path / "mine.mp4"))
+    with pytest.raises(UsageError, match="exists"):
+        sink.open()

@@ -1,0 +1,170 @@
+import shutil
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import av
+import pytest
+from fakes import frame, picture
+
+from faceswapd.capture.pattern import Pattern, counter
+from faceswapd.core.clock import SystemClock
+from faceswapd.core.errors import DeviceLostError, NoDeviceError, UsageError
+from faceswapd.core.frame import Frame
+from faceswapd.sinks.push import PushSink
+
+SIZE = (320, 240)
+
+
+def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
+    with socket.socket(socket.AF_INET, kind) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def push(url: str) -> PushSink:
+    return PushSink(url, SIZE, 30, SystemClock(), encoder="libx264", timeout_s=3)
+
+
+def listens(port: int) -> bool:
+    """Whether somebody listens there; nobody is disturbed by asking."""
+    line = f":{port:04X}"
+    return any(line in row.split()[1] for row in Path("/proc/net/tcp").read_text().splitlines()[1:])
+
+
+@contextmanager
+def showing(sink: PushSink) -> Iterator[None]:
+    stop, pattern = threading.Event(), Pattern(SIZE, 30)
+
+    def show() -> None:
+        n = 0
+        while not stop.wait(1 / 30):
+            try:
+                sink.put(Frame(n, 0, pattern.draw(n)))
+            except DeviceLostError:
+                return
+            n += 1
+
+    thread = threading.Thread(target=show)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+        sink.close()
+
+
+def numbers(stream: Any, count: int) -> list[int]:
+    got: list[int] = []
+    for shown in stream.decode(video=0):
+        got.append(counter(shown.to_ndarray(format="bgr24").astype("uint8", copy=False)))
+        if len(got) == count:
+            break
+    return got
+
+
+def test_a_transport_stream_over_udp_is_received() -> None:
+    port = free_port(socket.SOCK_DGRAM)
+    sink = push(f"udp://127.0.0.1:{port}")
+    sink.open()
+    with showing(sink), av.open(f"udp://127.0.0.1:{port}?timeout=8000000", timeout=15) as stream:
+        got = numbers(stream, 20)
+    assert got == [*range(got[0], got[0] + 20)]
+
+
+@pytest.mark.skipif(not shutil.which("ffmpeg"), reason="ffmpeg, which plays the server, is not installed")
+def test_an_rtmp_server_gets_the_stream(tmp_path: Path) -> None:
+    port, film = free_port(), tmp_path / "got.mkv"
+    url = f"rtmp://127.0.0.1:{port}/live/key"
+    words = ["ffmpeg", "-v", "error", "-listen", "1", "-i", url, "-c", "copy", "-y", str(film)]
+    with subprocess.Popen(words, stdin=subprocess.DEVNULL) as server:
+        end = time.monotonic() + 10
+        while not listens(port):
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        sink = push(url)
+        sink.open()
+        with showing(sink):
+            time.sleep(2)
+        assert server.wait(10) == 0
+    assert sink.name == "rtmp://127.0.0.1"  # not its key
+    with av.open(str(film)) as received:
+        got = numbers(received, 1000)
+    assert len(got) > 30
+    assert got == [*range(len(got))]
+
+
+@pytest.mark.parametrize("scheme", ["rtmp", "rtsp"])
+def test_nobody_there_is_said_and_the_sink_can_be_opened_again(scheme: str) -> None:
+    sink = push(f"{scheme}://127.0.0.1:{free_port()}/live/secret")
+    for _ in range(2):
+        with pytest.raises(NoDeviceError, match=f"nothing can be sent to {scheme}://127.0.0.1 ") as refused:
+            sink.open()
+        assert "secret" not in str(refused.value)
+
+
+@pytest.mark.skipif(not shutil.which("ffmpeg"), reason="ffmpeg is not installed")
+def test_a_receiver_that_goes_away_is_a_loss(tmp_path: Path) -> None:
+    port = free_port()
+    url = f"rtmp://127.0.0.1:{port}/live/key"
+    words = ["ffmpeg", "-v", "quiet", "-listen", "1", "-i", url, "-c", "copy", "-f", "null", "-"]
+    with subprocess.Popen(words, stdin=subprocess.DEVNULL) as server:
+        end = time.monotonic() + 10
+        while not listens(port):
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        sink = push(url)
+        sink.open()
+        sink.put(frame(0, picture(*SIZE)))
+        server.kill()
+
+    def go_on() -> None:
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline:
+            sink.put(frame(0, picture(*SIZE)))
+            time.sleep(0.01)
+
+    with pytest.raises(DeviceLostError, match=r"rtmp://127\.0\.0\.1 takes no more"):
+        go_on()
+    sink.close()
+
+
+def has_srt() -> bool:
+    try:
+        said = subprocess.run(
+            ["ffmpeg", "-v", "quiet", "-protocols"], capture_output=True, text=True, check=False
+        )
+    except OSError:
+        return False
+    return "srt" in said.stdout.split()
+
+
+@pytest.mark.skipif(not has_srt(), reason="no ffmpeg with SRT here")
+def test_srt_goes_through_the_systems_ffmpeg(tmp_path: Path) -> None:
+    port, film = free_port(socket.SOCK_DGRAM), tmp_path / "got.mkv"
+    listen = f"srt://127.0.0.1:{port}?mode=listener"
+    words = ["ffmpeg", "-v", "fatal", "-probesize", "65536", "-analyzeduration", "500000"]
+    words += ["-i", listen, "-c", "copy", "-y", str(film)]
+    with subprocess.Popen(words, stdin=subprocess.DEVNULL) as server:
+        time.sleep(1.0)
+        sink = push(f"srt://127.0.0.1:{port}")
+        sink.open()
+        with showing(sink):
+            time.sleep(3.0)
+        server.wait(15)
+    with av.open(str(film)) as received:
+        got = numbers(received, 1000)
+    assert len(got) > 30
+    assert got == [*range(got[0], got[0] + len(got))]
+
+
+@pytest.mark.parametrize("url", ["http://host/x", "udp://", "rtmp:///x"])
+def test_what_is_no_address_is_refused(url: str) -> None:
+    with pytest.raises(UsageError, match="send to"):
+        push(url)
