@@ -42,6 +42,8 @@ class Card(msgspec.Struct, frozen=True):
     sha256: str
     licence: str
     origin: str
+    side: int = 0
+    """Of the picture that goes in, pixels; 0 where it takes none, or of any size."""
     accepted: str = ""
     """The day on which its licence was accepted, where it was asked for."""
     edges: tuple[Found, ...] = ()
@@ -135,9 +137,19 @@ class Shelf:
         source = ports.inputs["source"].name if "source" in ports.inputs else None
         recipe = proving.prove(content, source)
         card = Card(
-            name, kind.name, file or path.name, len(content), digest, entry.licence, origin or str(path), accepted,
-            recipe.edges, recipe.batch, "" if emap is None else hashlib.sha256(emap.tobytes()).hexdigest(),
-        )  # fmt: skip
+            model=name,
+            family=kind.name,
+            file=file or path.name,
+            size=len(content),
+            sha256=digest,
+            licence=entry.licence,
+            origin=origin or str(path),
+            side=_side(kind, ports.inputs),
+            accepted=accepted,
+            edges=recipe.edges,
+            batch=recipe.batch,
+            emap_sha256="" if emap is None else hashlib.sha256(emap.tobytes()).hexdigest(),
+        )
         self._put(card, content, emap if kind.emap else None)
         log.info("model.added", model=name, family=kind.name, batch=recipe.batch, cut=bool(recipe.edges))
         return card
@@ -293,3 +305,8 @@ def _again(model: str) -> str:
 def _spec(found: Found, batch: bool, role: str, peak: float | None = None) -> TensorSpec:
     shape = (None, *found.shape[1:]) if batch and len(found.shape) > 1 else found.shape
     return TensorSpec(found.name, shape, role, dtype=found.dtype, peak=peak)
+
+
+def _side(family: Family, inputs: Mapping[str, Found]) -> int:
+    shape = inputs[family.inputs[0].role].shape
+    return (shape[2] or 0) if len(shape) == 4 else 0

@@ -58,9 +58,12 @@ def registry(workshop: Workshop) -> Registry:
     # Imported here: whoever only needs the class does not pay for every processor that exists.
     from .anonymize import Anonymize
     from .mesh_swap import MeshSwap
+    from .neural_swap import NeuralSwap
     from .view import View
 
-    return Registry([MeshSwap(workshop), Anonymize(workshop), View(workshop), *_plugins(workshop)])
+    return Registry(
+        [MeshSwap(workshop), NeuralSwap(workshop), Anonymize(workshop), View(workshop), *_plugins(workshop)]
+    )
 
 
 def _plugins(workshop: Workshop) -> Iterator[Processor[Any]]:

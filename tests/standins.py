@@ -246,7 +246,7 @@ def shelf(folder: Path, *models: str) -> Shelf:
     for model in models:
         path = folder / f"{model}.onnx"
         path.write_bytes(standin(model))
-        made.add(path)
+        made.add(path, model)
     return made
 
 

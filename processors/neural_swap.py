@@ -1,0 +1,199 @@
+"""Wears a face by a neural network: every tracked face of a frame in one run, laid back over its place."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Annotated, ClassVar, Literal
+
+import cv2
+import numpy as np
+from msgspec import Meta
+
+from ..core.errors import BadInputError, UsageError
+from ..core.frame import Frame, Matrix, Pixels, Points
+from ..core.params import Params
+from ..faces import masks
+from ..faces.align import five_points
+from ..faces.crop import lay_back, moved, soft_box, take
+from ..faces.face import Face
+from ..faces.templates import crop_matrix
+from ..inference.swapper import Styles, Swapper
+from .processor import Effect, Picture, Render, Workshop
+from .track_faces import FaceTracker
+
+
+class NeuralSwapParams(Params, frozen=True):
+    """What can be set while it runs."""
+
+    face: Annotated[
+        str, Meta(description="The face to wear: a name from the library; names joined by + are averaged.")
+    ] = ""
+    model: Annotated[str, Meta(description="The swapper, as `faceswapd models list` names it.")] = (
+        "inswapper_128"
+    )
+    faces: Annotated[
+        Literal["all", "largest"], Meta(description="Who wears it: everybody, or only the largest face.")
+    ] = "all"
+    other_face: Annotated[str, Meta(description="A second face that is blended in; empty for none.")] = ""
+    blend: Annotated[
+        float,
+        Meta(ge=0, le=1, description="How much of the second face.", extra_json_schema={"step": 0.05}),
+    ] = 0.5
+    boost: Annotated[
+        int,
+        Meta(
+            ge=1, le=4, description="So many times the model's own resolution: boost x boost tiles in one run.",
+            extra_json_schema={"step": 1},
+        ),
+    ] = 1  # fmt: skip
+    opacity: Annotated[
+        float,
+        # Under one half the wearer is recognised, and what is called treated would not be.
+        Meta(ge=0.5, le=1, description="How much of it covers the face.", extra_json_schema={"step": 0.05}),
+    ] = 1.0
+    feather: Annotated[
+        float,
+        Meta(
+            ge=0, le=0.3, description="How soft its edge is, by the width of the crop.",
+            extra_json_schema={"step": 0.01},
+        ),
+    ] = 0.08  # fmt: skip
+    keep_mouth: Annotated[bool, Meta(description="Leaves the inside of the wearer's own mouth.")] = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Worn:
+    """One identity in one swapper with one set of parameters: the Render of `NeuralSwap`."""
+
+    swapper: Swapper
+    styles: Styles
+    params: NeuralSwapParams
+    box: masks.Mask
+    """What of the crop may be shown, softly, whatever is in it."""
+
+    def __call__(self, picture: Picture) -> Picture:
+        # The farther face first, so that a nearer one covers it.
+        faces = sorted(picture.faces, key=_area)
+        left = faces[:-1] if self.params.faces == "largest" else []
+        done = self._wear(picture.pixels, faces[len(left) :])
+        return replace(
+            picture,
+            effect=picture.effect | Effect.SWAPPED if done else picture.effect,
+            treated=picture.treated.union(done),
+            spared=picture.spared.union(face.id for face in left),
+        )
+
+    def _wear(self, pixels: Pixels, faces: Sequence[Face]) -> list[int]:
+        """Swaps these faces in place; returns the ids of those of which anything is in the picture."""
+        # A detector's stand-in has no mesh of its own: it can be covered, not worn on.
+        faces = [face for face in faces if face.score > 0]
+        if not faces:
+            return []
+        side, template = self.box.shape[0], self.swapper.family.template
+        matrices = [crop_matrix(five_points(face.points), template, side) for face in faces]
+        # All crops are taken before the first is laid back: a face must not be made of its neighbour's swap.
+        crops = [take(pixels, matrix, side) for matrix in matrices]
+        swapped = self.swapper.run(crops, self.styles, self.params.boost)
+        done = []
+        for face, matrix, result in zip(faces, matrices, swapped, strict=True):
+            alpha = self._alpha(face.points, matrix)
+            if result.mask is not None:
+                alpha = np.asarray(cv2.min(alpha, result.mask), np.uint8)
+            if lay_back(pixels, result.picture, alpha, matrix):
+                done.append(face.id)
+        return done
+
+    def _alpha(self, points: Points, matrix: Matrix) -> masks.Mask:
+        """How much of the swapped crop is shown, in the crop: the face's oval within the soft box."""
+        params, side = self.params, self.box.shape[0]
+        crop_points = moved(points, matrix)
+        oval = masks.oval_mask(crop_points, (side, side), _GROWN, params.feather * side / 2)
+        alpha = np.asarray(cv2.min(oval, self.box), np.uint8)
+        if params.keep_mouth:
+            hole = np.zeros_like(alpha)
+            masks.fill(hole, masks.polygon(crop_points, masks.LIPS_INNER))
+            hole = masks.feathered(hole, 0.015 * side)
+            alpha = np.asarray(cv2.min(alpha, cv2.bitwise_not(hole)), np.uint8)
+        if params.opacity < 1:
+            alpha = np.asarray(cv2.convertScaleAbs(alpha, alpha=params.opacity), np.uint8)
+        return alpha
+
+
+class NeuralSwap:
+    """The processor."""
+
+    name: ClassVar[str] = "neural_swap"
+    help: ClassVar[str] = "Wears a face of the library by a neural network that the user has brought."
+    needs_faces: ClassVar[bool] = True
+    hides_face: ClassVar[bool] = True
+    every_face: ClassVar[bool] = False
+    params_type = NeuralSwapParams
+
+    def __init__(self, workshop: Workshop) -> None:
+        self._workshop = workshop
+        self._swapper: Swapper | None = None
+        self._last: tuple[str, list[Pixels], list[float], Styles] | None = None
+        """What was made of the photos worn last: most changes are of other parameters."""
+
+    def prepare(self, params: NeuralSwapParams) -> Render:
+        """Loads the model and finds the face in its photo.
+
+        Raises UsageError for no face, ModelError with the command that brings a missing model, what the wardrobe
+        raises, and BadInputError for a photo without a face.
+        """
+        swapper = self._swapper
+        if swapper is None or swapper.model != params.model:
+            swapper = Swapper(self._workshop.models, params.model)
+            if swapper.family.task != "swapper":
+                raise UsageError(
+                    f"model {params.model} is no swapper but a {swapper.family.task}",
+                    "see `faceswapd models list`",
+                )
+        styles = self._styles(swapper, params)
+        self._swapper = swapper
+        box = soft_box(swapper.side * params.boost, max(params.feather, 0.01))
+        return _Worn(swapper, styles, params, box)
+
+    def _styles(self, swapper: Swapper, params: NeuralSwapParams) -> Styles:
+        if swapper.family.identity == "none":
+            return ()
+        names = [name for name in params.face.split("+") if name]
+        if not names:
+            raise UsageError(
+                "neural_swap has no face to wear", "`faceswapd face add` a photo, then set its name as face"
+            )
+        other = [params.other_face] if params.other_face and params.blend > 0 else []
+        first = (1 - params.blend if other else 1.0) / len(names)
+        shares = [first] * len(names) + [params.blend] * len(other)
+        # Read each time: the consent may have ended.
+        photos = [self._workshop.wardrobe.photo(name) for name in [*names, *other]]
+        last = self._last
+        if last is not None and last[0] == swapper.model and last[2] == shares and _equal(last[1], photos):
+            return last[3]
+        worn = [
+            (photo, five_points(self._face(photo, name).points), share)
+            for photo, name, share in zip(photos, [*names, *other], shares, strict=True)
+            if share > 0
+        ]
+        styles = swapper.styles(worn)
+        self._last = (swapper.model, photos, shares, styles)
+        return styles
+
+    def _face(self, photo: Pixels, name: str) -> Face:
+        faces = FaceTracker(self._workshop.models).track(Frame(0, 0, photo), every_frame=False).faces
+        if not faces:
+            raise BadInputError(
+                f"no face in the photo of {name!r}", "use one that shows a face from the front, well lit"
+            )
+        return max(faces, key=_area)
+
+
+def _equal(some: Sequence[Pixels], others: Sequence[Pixels]) -> bool:
+    return len(some) == len(others) and all(np.array_equal(a, b) for a, b in zip(some, others, strict=True))
+
+
+def _area(face: Face) -> float:
+    return float((face.box[2] - face.box[0]) * (face.box[3] - face.box[1]))
+
+
+_GROWN = 0.06
+"""The oval of the mesh ends at the skin of the forehead; a swapped face reaches a little beyond it."""
