@@ -10,6 +10,7 @@ from .camera import Camera
 from .devices import Device, System, cameras, find_camera, find_virtual_camera, first_camera
 from .pattern import Pattern
 from .portrait import MOST_FACES, Portrait
+from .screen import Screen
 from .source import Source
 from .still import SUFFIXES, Still
 from .stream import SCHEMES, URL, Stream
@@ -23,8 +24,8 @@ def make_source(
 ) -> Source:
     """The source of a run, not open yet.
 
-    `auto` is the first camera; else a camera's name or path, a file, a URL, `pattern:`, `portrait:` or
-    `portrait:N` with N faces. Cameras are asked for `size` and `fps`, drawn sources have them exactly,
+    `auto` is the first camera; else a camera's name or path, a file, a URL, `screen:`, `pattern:`, `portrait:`
+    or `portrait:N` with N faces. Cameras are asked for `size` and `fps`, drawn sources have them exactly,
     films keep their own. Raises UsageError for a word that means nothing, NoDeviceError for a camera and
     MissingInputError for a file that is not there.
     """
@@ -34,6 +35,8 @@ def make_source(
         return _camera(first_camera(system), NoDeviceError("no camera on this machine", WAYS), size, fps)
     if spec == "pattern:":
         return Pattern(size, fps)
+    if spec.startswith("screen:"):
+        return Screen(spec, fps)
     if spec.startswith("portrait:"):
         return Portrait(size, fps, _faces(spec))
     if spec.startswith("file:"):

@@ -13,7 +13,7 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     """Every option is None unless given, so that configuration and environment show through."""
     add = parser.add_argument
     add("--config", type=Path, metavar="FILE", help=f"configuration (default: {config.default_path()})")
-    add("--source", help="camera name or path, film, URL, pattern:, portrait: (default: the first camera)")
+    add("--source", help="camera name or path, film, URL, screen:, pattern:, portrait: (default: the first camera)")
     add("--output", action="append", metavar="WHERE",
         help="virtual camera name or path, pipewire:, film, mjpeg:, a udp, rtmp, rtsp or srt address, "
         "memory:, none; may be repeated")  # fmt: skip
