@@ -84,19 +84,10 @@ class Seen(msgspec.Struct):
         """The picture moved, and never back."""
         return not self.backward and self.counters[-1] > self.counters[0]
 
-    def assert_flowing(self) -> None:
-        """Frames in order, with the right colours.
-
-        A reader in the emulated guest may be slower than the driver's two buffers, and see some twice.
-        """
-        assert off(self.last) <= 3
-        assert self.counters[-1] > self.counters[0]
-        assert self.backward <= (len(self.counters) // 5 if EMULATED else 0)
-
 
 def good_take(take: Callable[[], T], good: Callable[[T], object]) -> T:
-    """The first of three takes that is good, else the last: another load may spoil one's rate, hardly three."""
-    for _ in range(2):
+    """The first of five takes that is good, else the last: another load may spoil some, hardly all."""
+    for _ in range(4):
         taken = take()
         if good(taken):
             return taken
@@ -104,14 +95,15 @@ def good_take(take: Callable[[], T], good: Callable[[T], object]) -> T:
 
 
 def flowing(read: Callable[[], Seen], fps: float) -> Seen:
-    """What a reader saw, at this rate within 5 %; in each take the frames are in order, the colours right."""
+    """What a reader saw: the right colours, the frames in order and at this rate within 5 %.
 
-    def take() -> Seen:
-        seen = read()
-        seen.assert_flowing()
-        return seen
-
-    seen = good_take(take, lambda seen: EMULATED or near(seen.fps, fps))
+    v4l2loopback writes over what a reader has not finished with, so that a starved one sees a frame come after
+    a newer one. In the emulated guest all readers are starved.
+    """
+    seen = good_take(read, lambda seen: EMULATED or (seen.in_order and near(seen.fps, fps)))
+    assert off(seen.last) <= 3
+    assert seen.counters[-1] > seen.counters[0]
+    assert EMULATED or not seen.backward, f"{seen.backward} of {len(seen.counters)} frames after a newer one"
     assert EMULATED or near(seen.fps, fps), f"{seen.fps:.2f} fps, not {fps}"
     return seen
 
