@@ -4,7 +4,7 @@ uv run benchmarks/control.py [--rounds 3] [--seconds 8]
 
 A daemon of its own runs the pipeline at 60 fps into memory. Rounds without and with the crowd alternate.
 The crowd: 10 clients take previews (640x360 at 10 fps), 5 subscribe to everything and never read, the others
-follow the state and the statistics. The crowd's own work shares the machine's cores with the daemon.
+follow the state and the statistics. It is a process of its own, and shares the machine's cores with the daemon.
 """
 
 import argparse
@@ -34,7 +34,7 @@ async def main(rounds: int, seconds: float) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as runtime:
         daemon = await asyncio.create_subprocess_exec(
             sys.executable, str(ROOT / "faceswapd.py"), "run", "--source", "portrait:", "--output", "memory:",
-            "--fps", "60", env={**os.environ, "XDG_RUNTIME_DIR": runtime},
+            "--fps", "60", "--port", "0", env={**os.environ, "XDG_RUNTIME_DIR": runtime},
             stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
         )  # fmt: skip
         folder = Path(runtime) / "faceswapd"
@@ -44,32 +44,35 @@ async def main(rounds: int, seconds: float) -> dict[str, Any]:
             alone: list[Window] = []
             crowded: list[Window] = []
             memory: list[float] = []
-            toggles: list[float] = []
-            seen: Counter[str] = Counter()
-            previews = 0
+            took: dict[str, list[float]] = {"ping": [], "privacy.set": [], "processor.toggle": []}
+            previews = 0.0
             for _ in range(rounds):
                 alone.append(await watched(remote, daemon.pid, seconds))
-                async with AsyncExitStack() as crowd:
-                    await gather_crowd(crowd, folder, seen)
-                    before = seen["previews"]
-                    crowded.append(await watched(remote, daemon.pid, seconds))
-                    previews += seen["previews"] - before
-                    memory.append(rss_mb(daemon.pid))
-                    toggles += await toggled(remote, 60)
+                crowd = await asyncio.create_subprocess_exec(
+                    sys.executable, __file__, "--crowd", socket_in(folder), env={**os.environ, "PYTHONPATH": str(ROOT)},
+                    stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+                )  # fmt: skip
+                assert crowd.stdout is not None
+                await crowd.stdout.readline()  # everybody is there
+                crowded.append(await watched(remote, daemon.pid, seconds))
+                memory.append(rss_mb(daemon.pid))
+                for method, times in took.items():
+                    times += await timed(remote, method, 100)
+                told, _ = await crowd.communicate(b"\n")
+                previews += json.loads(told) / PREVIEWS
             await remote.close()
         finally:
             daemon.terminate()
             await daemon.wait()
-    toggles.sort()
     return {
         "fps_alone": [round(w.fps, 2) for w in alone],
         "fps_crowded": [round(w.fps, 2) for w in crowded],
         "fall_percent": round(100 * (1 - mean(w.fps for w in crowded) / mean(w.fps for w in alone)), 2),
-        "cpu_ms_per_s_alone": [round(w.cpu_ms_per_s) for w in alone],
-        "cpu_ms_per_s_crowded": [round(w.cpu_ms_per_s) for w in crowded],
-        "previews_per_client_and_s": round(previews / PREVIEWS / rounds / seconds, 2),
+        "cpu_ms_per_frame_alone": [round(w.cpu_ms_per_s / w.fps, 2) for w in alone],
+        "cpu_ms_per_frame_crowded": [round(w.cpu_ms_per_s / w.fps, 2) for w in crowded],
+        "previews_per_client_and_s": round(previews / rounds, 2),
         "rss_mb": [round(v, 1) for v in memory],
-        "toggle_ms": {q: round(toggles[int(len(toggles) * p)], 2) for q, p in (("p50", 0.5), ("p99", 0.99))},
+        "ms": {method: quantiles(times) for method, times in took.items()},
     }
 
 
@@ -100,21 +103,26 @@ async def watched(remote: Client, pid: int, seconds: float) -> Window:
     return Window(((await remote.stats()).frames - before) / took, (cpu_ms(pid) - cpu) / took)
 
 
-async def gather_crowd(crowd: AsyncExitStack, folder: Path, seen: Counter[str]) -> None:
-    path = socket_in(folder)
-    for n in range(CLIENTS - 1):
-        if n < STALLED:
-            raw = await unix_connect(path, compression=None, proxy=None, max_queue=1)
-            crowd.callback(raw.transport.abort)
-            ask = {"topics": ["state", "stats", "preview"], "interval_s": 0.1, "preview": {"fps": 30}}
-            await raw.send(json.dumps({"jsonrpc": "2.0", "id": 1, "method": "subscribe", "params": ask}))
-            raw.transport.pause_reading()
-            continue
-        client = await crowd.enter_async_context(await connect(f"unix:{path}"))
-        topics = ["state", "preview"] if n < STALLED + PREVIEWS else ["state", "stats"]
-        await client.call("subscribe", topics=topics)
-        following = asyncio.create_task(follow(client, seen))
-        crowd.callback(following.cancel)
+async def crowd(path: str) -> None:
+    """A process of its own, until its input ends: says `ready`, and at the end how many previews came a second."""
+    seen: Counter[str] = Counter()
+    async with AsyncExitStack() as stack:
+        for n in range(CLIENTS - 1):
+            if n < STALLED:
+                raw = await unix_connect(path, compression=None, proxy=None, max_queue=1)
+                stack.callback(raw.transport.abort)
+                ask = {"topics": ["state", "stats", "preview"], "interval_s": 0.1, "preview": {"fps": 30}}
+                await raw.send(json.dumps({"jsonrpc": "2.0", "id": 1, "method": "subscribe", "params": ask}))
+                raw.transport.pause_reading()
+                continue
+            client = await stack.enter_async_context(await connect(f"unix:{path}"))
+            topics = ["state", "preview"] if n < STALLED + PREVIEWS else ["state", "stats"]
+            await client.call("subscribe", topics=topics)
+            stack.callback(asyncio.create_task(follow(client, seen)).cancel)
+        print("ready", flush=True)
+        since = time.monotonic()
+        await asyncio.to_thread(sys.stdin.readline)
+        print(seen["previews"] / (time.monotonic() - since), flush=True)
 
 
 async def follow(client: Client, seen: Counter[str]) -> None:
@@ -122,14 +130,23 @@ async def follow(client: Client, seen: Counter[str]) -> None:
         seen["previews" if isinstance(event, Preview) else event.topic] += 1
 
 
-async def toggled(remote: Client, count: int) -> list[float]:
+async def timed(remote: Client, method: str, count: int) -> list[float]:
+    """Milliseconds from the call to the reply; what the method turns on it turns off again."""
     took = []
-    for _ in range(count):
+    for n in range(count):
+        params = {"privacy.set": {"on": n % 2 == 0}, "processor.toggle": {"name": "anonymize"}}.get(
+            method, {}
+        )
         before = time.perf_counter()
-        await remote.call("processor.toggle", name="anonymize")
+        await remote.call(method, **params)
         took.append((time.perf_counter() - before) * 1e3)
         await asyncio.sleep(0.02)
     return took
+
+
+def quantiles(times: list[float]) -> dict[str, float]:
+    times.sort()
+    return {name: round(times[int(len(times) * q)], 2) for name, q in (("p50", 0.5), ("p99", 0.99))}
 
 
 def cpu_ms(pid: int) -> float:
@@ -146,5 +163,9 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=8.0)
+    parser.add_argument("--crowd", metavar="SOCKET", help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.crowd:
+        asyncio.run(crowd(options.crowd))
+        raise SystemExit
     print(json.dumps(asyncio.run(main(options.rounds, options.seconds)), indent=2))
