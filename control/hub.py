@@ -53,7 +53,13 @@ class Hub:
         """JPEGs made so far."""
 
     def publish(self, event: Event) -> None:
-        """Tells everybody who listens. A state that was told already is not told again."""
+        """Tells everybody who listens. A state that was told already is not told again.
+
+        In the loop's next step: whoever caused the event gets the reply before the crowd gets the news.
+        """
+        asyncio.get_running_loop().call_soon(self._publish, event)
+
+    def _publish(self, event: Event) -> None:
         match event:
             case StateChanged(state):
                 if state.rev != self._rev:

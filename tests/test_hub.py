@@ -48,6 +48,7 @@ def test_a_state_is_told_once_to_those_who_listen() -> None:
         state = await commands.execute(())
         hub.publish(StateChanged(state))
         hub.publish(StateChanged(state))
+        await asyncio.sleep(0)
         assert not waiting(does_not)
         got = await event(listens)
         assert (got["topic"], got["seq"], got["rev"]) == ("state", 1, 2)
@@ -63,6 +64,7 @@ def test_a_gap_in_seq_tells_what_was_overwritten() -> None:
         hub.subscribe(outbox, Subscribe(("state",)))
         for _ in range(5):
             hub.publish(StateChanged(await commands.execute(())))
+        await asyncio.sleep(0)
         assert (await event(outbox))["seq"] == 5
         assert not waiting(outbox)
 
@@ -73,6 +75,7 @@ def test_the_log_keeps_its_last_entries_for_newcomers() -> None:
     async def test(hub: Hub, _: AbleCommands) -> None:
         for n in range(RECENT_LOG + 5):
             hub.publish(Logged("t", "info", f"event {n}"))
+        await asyncio.sleep(0)
         outbox = Outbox()
         data = hub.subscribe(outbox, Subscribe(("log",))).topics["log"].data
         assert [e.event for e in data] == [f"event {n}" for n in range(5, RECENT_LOG + 5)]
@@ -88,6 +91,7 @@ def test_nothing_comes_after_unsubscribing() -> None:
         topics: tuple[Topic, ...] = ("state", "stats", "faces", "log", "preview")
         hub.subscribe(outbox, Subscribe(topics, interval_s=0.1, preview=PreviewOptions(fps=30)))
         hub.publish(FacesChanged(commands.faces()))
+        await asyncio.sleep(0)
         assert waiting(outbox)
         hub.unsubscribe(outbox, topics)
         hub.unsubscribe(outbox, topics)
@@ -149,5 +153,17 @@ def test_a_picture_that_stands_still_is_sent_once() -> None:
         commands.frame = None
         await asyncio.sleep(0.1)
         assert hub.encodings == 2
+
+    on_hub(test)
+
+
+def test_the_reply_comes_before_the_news() -> None:
+    async def test(hub: Hub, commands: AbleCommands) -> None:
+        outbox = Outbox()
+        hub.subscribe(outbox, Subscribe(("state",)))
+        hub.publish(StateChanged(await commands.execute(())))
+        outbox.reply(b"the reply")
+        assert await outbox.take() == (b"the reply", True)
+        assert (await event(outbox))["rev"] == 2
 
     on_hub(test)
