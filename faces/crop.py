@@ -13,6 +13,9 @@ from ..core.frame import Matrix, Pixels, Points
 from . import masks
 from .paste import paste
 
+GROWN = 0.06
+"""The oval of the mesh ends at the skin of the forehead; what a network makes of a face reaches a little beyond."""
+
 
 def take(pixels: Pixels, matrix: Matrix, side: int) -> Pixels:
     """The crop of `side` x `side`; beyond the frame's border its edge goes on.
@@ -53,11 +56,9 @@ def lay_back(pixels: Pixels, crop: Pixels, alpha: masks.Mask, matrix: Matrix) ->
         return False
     while _scale(matrix) >= 2 and side > 2:  # the crop is finer than its place: it is halved first
         side //= 2
-        factor = np.array([side / crop.shape[1], side / crop.shape[0]])
+        matrix = enlarged(matrix, side / crop.shape[0])
         crop = np.asarray(cv2.resize(crop, (side, side), interpolation=cv2.INTER_AREA), np.uint8)
         alpha = np.asarray(cv2.resize(alpha, (side, side), interpolation=cv2.INTER_AREA), np.uint8)
-        matrix = (matrix * factor[:, None]).astype(np.float32)
-        matrix[:, 2] += ((factor - 1) / 2).astype(np.float32)
     local = _composed(matrix, np.ones(2), np.array([x0, y0]))
     size, flags = (x1 - x0, y1 - y0), cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     worn = cv2.warpAffine(crop, local, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
@@ -77,6 +78,24 @@ def soft_box(side: int, feather: float) -> masks.Mask:
     ramp = np.clip((np.minimum(np.arange(side), np.arange(side)[::-1]) / width), 0, 1)
     ramp = ramp * ramp * (3 - 2 * ramp)
     return np.asarray(np.rint(255 * np.minimum.outer(ramp, ramp)), np.uint8)
+
+
+def face_alpha(points: Points, box: masks.Mask, feather: float, opacity: float = 1.0) -> masks.Mask:
+    """How much of a crop is laid back: the face's oval within a soft box of the crop's size.
+
+    points: the mesh in the crop. feather: half the width of the oval's soft edge, in sides of the crop.
+    """
+    side = box.shape[0]
+    oval = masks.oval_mask(points, (side, side), GROWN, feather * side / 2)
+    alpha = np.asarray(cv2.min(oval, box), np.uint8)
+    return alpha if opacity >= 1 else np.asarray(cv2.convertScaleAbs(alpha, alpha=opacity), np.uint8)
+
+
+def enlarged(matrix: Matrix, factor: float) -> Matrix:
+    """The affine into the same crop with `factor` times as many pixels each way."""
+    out = matrix.astype(np.float64) * factor
+    out[:, 2] += (factor - 1) / 2
+    return out.astype(np.float32)
 
 
 def interleaved(tiles: list[Pixels], times: int) -> Pixels:

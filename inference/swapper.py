@@ -1,17 +1,18 @@
 """A swapper and what it needs: the recogniser, the identity of the worn face, all faces of a frame in one run."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from ..core.errors import InferenceError
+from ..core.errors import UsageError
 from ..core.frame import Pixels, Points
 from ..faces.crop import interleaved, sampled, take
 from ..faces.templates import crop_matrix
 from .catalogue import family_of
 from .engine import Models, Tensor
 from .families import Family
+from .picture_model import PictureModel
 from .shelf import IDENTITY
 
 RECOGNISER = "w600k_r50"
@@ -25,22 +26,13 @@ class Recogniser:
 
     def __init__(self, models: Models, model: str = RECOGNISER) -> None:
         """Blocks. Raises ModelError with the command that brings the model."""
-        card = models.shelf.card(model)
-        self.family = family_of(card.family)
-        self._batch = card.batch
-        self._runner = models.load(model)
-
-    def embed(self, crops: Sequence[Pixels]) -> Tensor:
-        """N x 512, not normalised, of N crops of 112 x 112. Raises InferenceError."""
-        batch = self.family.coding.encode(crops)
-        if self._batch:
-            return self._runner.run(batch)[0]
-        return np.concatenate([self._runner.run(batch[n : n + 1])[0] for n in range(len(batch))])
+        self._model = PictureModel(models, model)
 
     def of(self, photo: Pixels, five: Points) -> Tensor:
-        """512 numbers of the face whose five points lie there in a photo."""
-        crop = take(photo, crop_matrix(five, self.family.template, 112), 112)
-        return np.asarray(self.embed([crop])[0], np.float32)
+        """512 numbers, not normalised, of the face whose five points lie there in a photo. Raises InferenceError."""
+        side, template = self._model.side, self._model.family.template
+        crop = take(photo, crop_matrix(five, template, side), side)
+        return np.asarray(self._model.run([crop])[0][0], np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,19 +49,20 @@ class Swapper:
 
     def __init__(self, models: Models, model: str) -> None:
         """Loads it and all that it needs; blocks. Raises ModelError with the command that brings what is missing."""
-        self._models = models
-        self.model = model
         card = models.shelf.card(model)
         self.family: Family = family_of(card.family)
-        self.side = card.side
-        """Of its crop, in pixels."""
-        self._batch = card.batch
-        self._cut = bool(card.edges)
+        if self.family.task != "swapper":
+            raise UsageError(
+                f"model {model} is no swapper but a {self.family.task}", "see `faceswapd models list`"
+            )
         self._emap = models.shelf.emap(model) if self.family.identity == "latent" else None
         self._converter = models.load(self.family.converter) if self.family.converter else None
         self._recogniser = Recogniser(models) if self.family.identity not in ("picture", "none") else None
-        self._identity = models.load(model + IDENTITY) if self._cut else None
-        self._image = models.load(model)
+        self._identity = models.load(model + IDENTITY) if card.edges else None
+        self._image = PictureModel(models, model)
+        self.model = model
+        self.side = self._image.side
+        """Of its crop, in pixels."""
 
     def styles(self, worn: Sequence[tuple[Pixels, Points, float]]) -> Styles:
         """What every run is told of a face made of these: (photo, five points in it, share).
@@ -87,24 +80,16 @@ class Swapper:
         crops: Sequence[Pixels],
         styles: Styles,
         boost: int = 1,
-        extra: Mapping[str, Tensor] | None = None,
+        extra: Sequence[Tensor] = (),
     ) -> list[Swapped]:
         """The crops (BGR, `boost` x `side` each way) with the worn face, in as few runs as the model allows.
 
         With `boost` above 1 each crop is taken apart into boost x boost pictures that interleave. `extra` are
-        further inputs by role, after the styles. Raises InferenceError, also where the model gives no numbers.
+        further inputs without a batch. Raises InferenceError, also where the model gives no numbers.
         """
         tiles = [tile for crop in crops for tile in (sampled(crop, boost) if boost > 1 else [crop])]
-        batch = self.family.coding.encode(tiles)
-        more = tuple((extra or {}).values())
-        if self._batch:
-            given = tuple(self._spread(s, len(tiles)) for s in styles)
-            outputs = self._image.run(batch, *given, *more)
-        else:
-            runs = [self._image.run(batch[n : n + 1], *styles, *more) for n in range(len(tiles))]
-            outputs = tuple(np.concatenate(parts) for parts in zip(*runs, strict=True))
-        if not np.isfinite(outputs[0].sum()):
-            raise InferenceError(f"model {self.model} gave no numbers", "try --precision fp32")
+        cut = self._identity is not None
+        outputs = self._image.run(tiles, () if cut else styles, (*(styles if cut else ()), *extra))
         pictures = self.family.result.decode(outputs[0])
         masks = self._masks(outputs, len(tiles))
         if boost == 1:
@@ -118,10 +103,6 @@ class Swapper:
         # DeepFaceLive's models tell both where the worn and where the wearer's face is.
         both = np.minimum(np.clip(outputs[1], 0, 1), np.clip(outputs[2], 0, 1))
         return [np.asarray(np.rint(m[..., 0] * 255), np.uint8) for m in both]
-
-    def _spread(self, style: Tensor, count: int) -> Tensor:
-        """The styles of a cut model serve any batch; a source has to be given for each picture."""
-        return style if self._cut else np.repeat(style, count, axis=0)
 
     def _source(self, worn: Sequence[tuple[Pixels, Points, float]]) -> Tensor | None:
         family = self.family

@@ -13,7 +13,7 @@ from ..core.frame import Frame, Matrix, Pixels, Points
 from ..core.params import Params
 from ..faces import masks
 from ..faces.align import five_points
-from ..faces.crop import lay_back, moved, soft_box, take
+from ..faces.crop import face_alpha, lay_back, moved, soft_box, take
 from ..faces.face import Face
 from ..faces.templates import crop_matrix
 from ..inference.swapper import Styles, Swapper
@@ -103,19 +103,16 @@ class _Worn:
         return done
 
     def _alpha(self, points: Points, matrix: Matrix) -> masks.Mask:
-        """How much of the swapped crop is shown, in the crop: the face's oval within the soft box."""
+        """How much of the swapped crop is shown, in the crop."""
         params, side = self.params, self.box.shape[0]
         crop_points = moved(points, matrix)
-        oval = masks.oval_mask(crop_points, (side, side), _GROWN, params.feather * side / 2)
-        alpha = np.asarray(cv2.min(oval, self.box), np.uint8)
-        if params.keep_mouth:
-            hole = np.zeros_like(alpha)
-            masks.fill(hole, masks.polygon(crop_points, masks.LIPS_INNER))
-            hole = masks.feathered(hole, 0.015 * side)
-            alpha = np.asarray(cv2.min(alpha, cv2.bitwise_not(hole)), np.uint8)
-        if params.opacity < 1:
-            alpha = np.asarray(cv2.convertScaleAbs(alpha, alpha=params.opacity), np.uint8)
-        return alpha
+        alpha = face_alpha(crop_points, self.box, params.feather, params.opacity)
+        if not params.keep_mouth:
+            return alpha
+        hole = np.zeros_like(alpha)
+        masks.fill(hole, masks.polygon(crop_points, masks.LIPS_INNER))
+        hole = masks.feathered(hole, 0.015 * side)
+        return np.asarray(cv2.min(alpha, cv2.bitwise_not(hole)), np.uint8)
 
 
 class NeuralSwap:
@@ -143,11 +140,6 @@ class NeuralSwap:
         swapper = self._swapper
         if swapper is None or swapper.model != params.model:
             swapper = Swapper(self._workshop.models, params.model)
-            if swapper.family.task != "swapper":
-                raise UsageError(
-                    f"model {params.model} is no swapper but a {swapper.family.task}",
-                    "see `faceswapd models list`",
-                )
         styles = self._styles(swapper, params)
         self._swapper = swapper
         box = soft_box(swapper.side * params.boost, max(params.feather, 0.01))
@@ -193,7 +185,3 @@ def _equal(some: Sequence[Pixels], others: Sequence[Pixels]) -> bool:
 
 def _area(face: Face) -> float:
     return float((face.box[2] - face.box[0]) * (face.box[3] - face.box[1]))
-
-
-_GROWN = 0.06
-"""The oval of the mesh ends at the skin of the forehead; a swapped face reaches a little beyond it."""

@@ -51,18 +51,26 @@ class Registry:
 def registry(workshop: Workshop) -> Registry:
     """The house's own processors, then those of other packages (group `faceswapd.processors`).
 
-    Their order is the one in which they come into a chain that does not say otherwise: a face is worn, then
-    hidden, then the whole picture is moved. Making them is cheap, `prepare` does the work. Raises ConfigError
+    Their order is the one in which they come into a chain that does not say otherwise: a face is worn,
+    restored, hidden, then the whole picture is moved. Making them is cheap, `prepare` does the work. Raises ConfigError
     for a package whose processor cannot be made.
     """
     # Imported here: whoever only needs the class does not pay for every processor that exists.
     from .anonymize import Anonymize
+    from .enhance import Enhance
     from .mesh_swap import MeshSwap
     from .neural_swap import NeuralSwap
     from .view import View
 
     return Registry(
-        [MeshSwap(workshop), NeuralSwap(workshop), Anonymize(workshop), View(workshop), *_plugins(workshop)]
+        [
+            MeshSwap(workshop),
+            NeuralSwap(workshop),
+            Enhance(workshop),
+            Anonymize(workshop),
+            View(workshop),
+            *_plugins(workshop),
+        ]
     )
 
 

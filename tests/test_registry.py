@@ -40,13 +40,13 @@ def broken(workshop: Workshop) -> Any:
 
 
 def test_the_house_offers_its_processors_in_their_natural_order() -> None:
-    assert registry(WORKSHOP).names == ("mesh_swap", "neural_swap", "anonymize", "view")
+    assert registry(WORKSHOP).names == ("mesh_swap", "neural_swap", "enhance", "anonymize", "view")
 
 
 def test_every_processor_and_parameter_is_described() -> None:
     infos = registry(WORKSHOP).infos()
 
-    hiding = {"mesh_swap": True, "neural_swap": True, "anonymize": True, "view": False}
+    hiding = {"mesh_swap": True, "neural_swap": True, "enhance": False, "anonymize": True, "view": False}
     assert {i.name: i.hides_face for i in infos} == hiding
     for info in infos:
         assert info.help

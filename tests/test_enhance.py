@@ -1,0 +1,116 @@
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+import standins
+
+from faceswapd.core.effect import Effect
+from faceswapd.core.errors import ModelError, UsageError
+from faceswapd.core.frame import Frame, Pixels
+from faceswapd.core.settings import InferenceSettings
+from faceswapd.faces.align import five_points
+from faceswapd.faces.face import Face
+from faceswapd.faces.templates import TEMPLATES, crop_matrix
+from faceswapd.inference.engines import Engines
+from faceswapd.processors.enhance import Enhance, EnhanceParams
+from faceswapd.processors.processor import Picture, Workshop
+from faceswapd.processors.track_faces import FaceTracker
+
+PHOTO = np.asarray(cv2.imread(str(Path(__file__).parent.parent / "capture/assets/portrait.jpg")), np.uint8)
+BGR = (200, 100, 40)
+FIVE = (468, 473, 1, 61, 291)
+
+
+class Nobody:
+    def photo(self, name: str) -> Pixels:
+        raise UsageError(f"no face is called {name!r}")
+
+
+@pytest.fixture(scope="module")
+def engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engines]:
+    folder = tmp_path_factory.mktemp("models")
+    settings = InferenceSettings(engine="onnxruntime", precision="fp32", provider="cpu")
+    shelf = standins.shelf(folder, *standins.ENHANCERS, "w600k_r50")
+    engines = Engines(settings, cache=folder / "engines.json", shelf=shelf)
+    yield engines
+    engines.close()
+
+
+@pytest.fixture(scope="module")
+def face(engines: Engines) -> Face:
+    return FaceTracker(engines).track(Frame(0, 0, PHOTO), every_frame=True).faces[0]
+
+
+@pytest.fixture
+def enhance(engines: Engines) -> Callable[..., Callable[[Picture], Picture]]:
+    def enhance(**params: Any) -> Callable[[Picture], Picture]:
+        return Enhance(Workshop(engines, Nobody())).prepare(EnhanceParams(**params))
+
+    return enhance
+
+
+def plain(*faces: Face) -> Picture:
+    return Picture(np.full(PHOTO.shape, BGR, np.uint8), faces)
+
+
+def at(picture: Picture, face: Face, index: int) -> list[int]:
+    x, y = np.rint(face.points[index, :2]).astype(int)
+    return [int(v) for v in picture.pixels[y, x]]
+
+
+def expected(third: float = 0.0) -> list[float]:
+    """RGB in -1 to 1, times GAIN, `third` added to blue: back as BGR."""
+    rgb = (np.array(BGR[::-1]) / 127.5 - 1) * standins.GAIN + [0, 0, third]
+    return list(np.clip((rgb + 1) * 127.5, 0, 255)[::-1])
+
+
+@pytest.mark.parametrize("model", standins.ENHANCERS)
+def test_each_family_is_fed_read_and_laid_back(model: str, enhance: Any, face: Face) -> None:
+    picture = enhance(model=model, blend=1.0, fidelity=0.25)(plain(face))
+
+    want = expected(0.25 if model == "codeformer_fp16" else 0.0)
+    np.testing.assert_allclose(at(picture, face, 50), want, atol=1.5)
+    assert picture.effect is Effect.NONE
+    assert picture.treated == frozenset()
+
+
+@pytest.mark.parametrize("model", standins.ENHANCERS)
+def test_the_five_points_lie_where_the_template_has_them(
+    model: str, enhance: Any, engines: Engines, face: Face
+) -> None:
+    template, side = engines.shelf.family(model).template, 300
+    exact = face.moved(crop_matrix(five_points(face.points), template, side))
+    points = exact.points.copy()
+    points[list(FIVE), :2] = TEMPLATES[template] * side
+    exact = Face(1, exact.box, points, 1.0)
+
+    picture = enhance(model=model, blend=1.0)(Picture(np.full((side, side, 3), BGR, np.uint8), (exact,)))
+    for index in FIVE:
+        b, g, r = at(picture, exact, index)
+        assert (g > 250, b < 20, r < 20) == (True, True, True), index
+
+
+def test_the_original_shines_through_a_blend(enhance: Any, face: Face) -> None:
+    half = enhance(model="gfpgan_1.4", blend=0.5)(plain(face))
+
+    np.testing.assert_allclose(at(half, face, 50), (np.array(expected()) + BGR) / 2, atol=2)
+    nothing = enhance(model="gfpgan_1.4", blend=0.0)(plain(face))
+    assert (nothing.pixels == BGR).all()
+
+
+def test_only_the_largest_if_asked(enhance: Any, face: Face) -> None:
+    small = Face(7, face.box * 0.4, face.points * np.float32(0.4), 1.0)
+    picture = enhance(model="gfpgan_1.4", faces="largest")(plain(face, small))
+
+    assert at(picture, small, 50) == list(BGR)
+    assert at(picture, face, 50) != list(BGR)
+
+
+def test_a_missing_or_wrong_model_is_refused(enhance: Any) -> None:
+    with pytest.raises(ModelError, match="model gpen_bfr_256x is not here"):
+        enhance(model="gpen_bfr_256x")
+    with pytest.raises(UsageError, match="w600k_r50 is no enhancer but a recogniser"):
+        enhance(model="w600k_r50")
