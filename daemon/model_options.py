@@ -21,6 +21,9 @@ def add_models_options(parser: argparse.ArgumentParser) -> None:
     one.add_argument("file", type=Path)
     one.add_argument("--name", help="what it is called here (default: its usual name, or the file's)")
     one.add_argument("--family", help="what it is, where its tensors fit several families")
+    one.add_argument(
+        "--consent", metavar="BASIS", help="for a model of one person's face: why it may be worn"
+    )
     one = action("verify", "check the files that are here")
     one.add_argument("model", nargs="?")
     action("remove", "delete one").add_argument("model")

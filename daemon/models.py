@@ -15,6 +15,7 @@ from ..core.errors import FaceswapdError, UsageError
 from ..inference.catalogue import family_of, licence_text
 from ..inference.download import pull
 from ..inference.shelf import Card, Shelf
+from ..trust.consent import parse_basis
 from . import places
 from .logs import configure
 
@@ -43,7 +44,8 @@ def models(args: argparse.Namespace) -> int:
         case "pull":
             return _say(_pull(shelf, args), args.json)
         case "add":
-            return _say(shelf.add(args.file, args.name, args.family), args.json)
+            basis = parse_basis(args.consent, str(args.file)) if args.consent else ""
+            return _say(shelf.add(args.file, args.name, args.family, consent=basis), args.json)
         case "verify":
             return _verify(shelf, args.model, args.json)
         case "remove":

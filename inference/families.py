@@ -167,6 +167,10 @@ _ALL = (
         "xseg_nchw", "mask", (_picture("input", 256),), (_picture("output", 256, channels=1),),
         "dfl_whole_face", Coding("BGR"),
     ),
+    Family(
+        "occluder", "mask", (_picture("input", 256),), (_picture("output", 256, channels=1),),
+        "dfl_whole_face",
+    ),
 )  # fmt: skip
 
 FAMILIES: Mapping[str, Family] = MappingProxyType({f.name: f for f in _ALL})

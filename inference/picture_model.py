@@ -20,7 +20,7 @@ class PictureModel:
         self.family = family_of(card.family)
         self.side = card.side
         """Of the pictures that go in, in pixels."""
-        self.inputs = self.family.inputs[1:]
+        self.inputs = tuple(port for port in self.family.inputs[1:] if port.role in card.roles)
         """What it is told beside the pictures, in this order."""
         self._batch = card.batch
         self._runner = models.load(model)

@@ -44,6 +44,10 @@ class Card(msgspec.Struct, frozen=True):
     origin: str
     side: int = 0
     """Of the picture that goes in, pixels; 0 where it takes none, or of any size."""
+    roles: tuple[str, ...] = ()
+    """The roles of its inputs, without the optional ones that it has not."""
+    consent: str = ""
+    """For a model that is itself somebody's face: on what basis it may be worn."""
     accepted: str = ""
     """The day on which its licence was accepted, where it was asked for."""
     edges: tuple[Found, ...] = ()
@@ -107,11 +111,13 @@ class Shelf:
         file: str = "",
         origin: str = "",
         accepted: str = "",
+        consent: str = "",
     ) -> Card:
         """Takes a model file in; what it is, its hash or its tensors say, or `family` where several fit.
 
-        Raises MissingInputError, UsageError for a name that is taken or no name, and ModelError for a file that
-        fits no family, naming the tensor.
+        A model that is itself somebody's face is told on what basis it may be worn: `consent`.
+        Raises MissingInputError, UsageError for that basis missing or a name that is taken, and ModelError for a
+        file that fits no family, naming the tensor.
         """
         try:
             content = path.read_bytes()
@@ -133,6 +139,11 @@ class Shelf:
                 "it is another version, or damaged: give it a name of its own with --name",
             )
         self.check_free(name)
+        if kind.task == "swapper" and kind.identity == "none" and not consent:
+            raise UsageError(
+                f"{path} holds somebody's face, and nobody says that it may be worn",
+                "say --consent self|permission|public-domain|synthetic",
+            )
         ports = fit(kind, graph.inputs, graph.outputs)
         source = ports.inputs["source"].name if "source" in ports.inputs else None
         recipe = proving.prove(content, source)
@@ -145,6 +156,8 @@ class Shelf:
             licence=entry.licence,
             origin=origin or str(path),
             side=_side(kind, ports.inputs),
+            roles=tuple(ports.inputs),
+            consent=consent,
             accepted=accepted,
             edges=recipe.edges,
             batch=recipe.batch,

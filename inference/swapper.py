@@ -61,6 +61,8 @@ class Swapper:
         self._identity = models.load(model + IDENTITY) if card.edges else None
         self._image = PictureModel(models, model)
         self.model = model
+        self.morphs = any(port.role == "morph_value" for port in self._image.inputs)
+        """It is told how far to go towards the worn face (DeepFaceLive)."""
         self.side = self._image.side
         """Of its crop, in pixels."""
 
@@ -76,26 +78,31 @@ class Swapper:
         return self._identity.run(source) if self._identity is not None else (source,)
 
     def run(
-        self,
-        crops: Sequence[Pixels],
-        styles: Styles,
-        boost: int = 1,
-        extra: Sequence[Tensor] = (),
+        self, crops: Sequence[Pixels], styles: Styles, boost: int = 1, morph: float = 1.0
     ) -> list[Swapped]:
         """The crops (BGR, `boost` x `side` each way) with the worn face, in as few runs as the model allows.
 
-        With `boost` above 1 each crop is taken apart into boost x boost pictures that interleave. `extra` are
-        further inputs without a batch. Raises InferenceError, also where the model gives no numbers.
+        With `boost` above 1 each crop is taken apart into boost x boost pictures that interleave. `morph` is for
+        models that take it. Raises InferenceError, also where the model gives no numbers.
         """
         tiles = [tile for crop in crops for tile in (sampled(crop, boost) if boost > 1 else [crop])]
         cut = self._identity is not None
+        extra = (np.full(1, morph, np.float32),) if self.morphs else ()
         outputs = self._image.run(tiles, () if cut else styles, (*(styles if cut else ()), *extra))
         pictures = self.family.result.decode(outputs[0])
         masks = self._masks(outputs, len(tiles))
         if boost == 1:
             return [Swapped(p, m) for p, m in zip(pictures, masks, strict=True)]
         n = boost * boost
-        return [Swapped(interleaved(pictures[i : i + n], boost), None) for i in range(0, len(pictures), n)]
+        return [
+            Swapped(
+                interleaved(pictures[i : i + n], boost),
+                None
+                if (first := masks[i]) is None
+                else np.asarray(np.repeat(np.repeat(first, boost, 0), boost, 1)),
+            )
+            for i in range(0, len(pictures), n)
+        ]
 
     def _masks(self, outputs: tuple[Tensor, ...], count: int) -> Sequence[Pixels | None]:
         if len(self.family.outputs) < 3:

@@ -16,6 +16,7 @@ from ..faces.align import five_points
 from ..faces.crop import face_alpha, lay_back, moved, soft_box, take
 from ..faces.face import Face
 from ..faces.templates import crop_matrix
+from ..inference.masker import Masker
 from ..inference.swapper import Styles, Swapper
 from .processor import Effect, Picture, Render, Workshop
 from .track_faces import FaceTracker
@@ -58,6 +59,20 @@ class NeuralSwapParams(Params, frozen=True):
         ),
     ] = 0.08  # fmt: skip
     keep_mouth: Annotated[bool, Meta(description="Leaves the inside of the wearer's own mouth.")] = False
+    occluder: Annotated[
+        str,
+        Meta(description="A mask model (XSeg) that finds hands and hair before the face; empty for none."),
+    ] = ""
+    regions: Annotated[
+        str, Meta(description="A mask model (BiSeNet) that finds skin, eyes, nose and mouth; empty for none.")
+    ] = ""
+    morph: Annotated[
+        float,
+        Meta(
+            ge=0, le=1, description="For DeepFaceLive's models: how far towards the worn face.",
+            extra_json_schema={"step": 0.05},
+        ),
+    ] = 1.0  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +84,8 @@ class _Worn:
     params: NeuralSwapParams
     box: masks.Mask
     """What of the crop may be shown, softly, whatever is in it."""
+    occluder: Masker | None
+    regions: Masker | None
 
     def __call__(self, picture: Picture) -> Picture:
         # The farther face first, so that a nearer one covers it.
@@ -92,13 +109,19 @@ class _Worn:
         matrices = [crop_matrix(five_points(face.points), template, side) for face in faces]
         # All crops are taken before the first is laid back: a face must not be made of its neighbour's swap.
         crops = [take(pixels, matrix, side) for matrix in matrices]
-        swapped = self.swapper.run(crops, self.styles, self.params.boost)
+        # What hides the face is seen in the wearer's own picture, the regions of the worn face in the swapped one.
+        before = self.occluder.masks(crops) if self.occluder else None
+        swapped = self.swapper.run(crops, self.styles, self.params.boost, self.params.morph)
+        after = self.regions.masks([s.picture for s in swapped]) if self.regions else None
         done = []
-        for face, matrix, result in zip(faces, matrices, swapped, strict=True):
-            alpha = self._alpha(face.points, matrix)
-            if result.mask is not None:
-                alpha = np.asarray(cv2.min(alpha, result.mask), np.uint8)
-            if lay_back(pixels, result.picture, alpha, matrix):
+        for n, (face, matrix, result) in enumerate(zip(faces, matrices, swapped, strict=True)):
+            alpha = whole = self._alpha(face.points, matrix)
+            for mask in (result.mask, before[n] if before else None, after[n] if after else None):
+                if mask is not None:
+                    alpha = np.asarray(cv2.min(alpha, mask), np.uint8)
+            # A face of which its masks leave less than half is not called hidden.
+            enough = cv2.sumElems(alpha)[0] >= _ENOUGH * cv2.sumElems(whole)[0]
+            if lay_back(pixels, result.picture, alpha, matrix) and enough:
                 done.append(face.id)
         return done
 
@@ -143,7 +166,12 @@ class NeuralSwap:
         styles = self._styles(swapper, params)
         self._swapper = swapper
         box = soft_box(swapper.side * params.boost, max(params.feather, 0.01))
-        return _Worn(swapper, styles, params, box)
+        return _Worn(
+            swapper, styles, params, box, self._masker(params.occluder), self._masker(params.regions)
+        )
+
+    def _masker(self, model: str) -> Masker | None:
+        return Masker(self._workshop.models, model) if model else None
 
     def _styles(self, swapper: Swapper, params: NeuralSwapParams) -> Styles:
         if swapper.family.identity == "none":
@@ -185,3 +213,6 @@ def _equal(some: Sequence[Pixels], others: Sequence[Pixels]) -> bool:
 
 def _area(face: Face) -> float:
     return float((face.box[2] - face.box[0]) * (face.box[3] - face.box[1]))
+
+
+_ENOUGH = 0.5

@@ -174,6 +174,71 @@ def enhancer(
     return _model(nodes, inputs, outputs, weights)
 
 
+def dfm(*, morph: bool = True, side: int = 224) -> bytes:
+    """face = in * GAIN + SHIFT * morph (BGR, NHWC); the celebrity's mask leaves out the right quarter."""
+    cut = np.ones((1, side, side, 1), np.float32)
+    cut[:, :, side * 3 // 4 :] = 0
+    mark = marks("dfl_whole_face", side).reshape(1, side, side, 1)
+    weights: dict[str, NDArray[Any]] = {
+        "gain": GAIN,
+        "cut": cut,
+        "marks": mark,
+        "green": np.array([0, 1, 0], np.float32),
+        "shift": np.array([SHIFT], np.float32),
+        "none": np.zeros(1, np.float32),
+        "one": np.ones(1, np.float32),
+    }
+    inputs: dict[str, Any] = {"in_face:0": ["unk", side, side, 3]}
+    if morph:
+        inputs["morph_value:0"] = [1]
+    nodes = [
+        helper.make_node("Mul", ["in_face:0", "gain"], ["dimmed"]),
+        helper.make_node("Mul", ["morph_value:0" if morph else "none", "shift"], ["more"]),
+        helper.make_node("Add", ["dimmed", "more"], ["moved"]),
+        helper.make_node("Where", ["marks", "green", "moved"], ["out_celeb_face:0"]),
+        helper.make_node("ReduceMax", ["in_face:0"], ["bright"], axes=[3], keepdims=1),
+        helper.make_node("Mul", ["bright", "none"], ["zeros"]),
+        helper.make_node("Add", ["zeros", "cut"], ["out_celeb_face_mask:0"]),
+        helper.make_node("Add", ["zeros", "one"], ["out_face_mask:0"]),
+    ]
+    one = ["unk", side, side, 1]
+    outputs = {
+        "out_face_mask:0": one,
+        "out_celeb_face:0": ["unk", side, side, 3],
+        "out_celeb_face_mask:0": one,
+    }
+    return _model(nodes, inputs, outputs, weights)
+
+
+def xseg(name: str, output: str, *, nhwc: bool, blue: int, scale: float = 1.0) -> bytes:
+    """Face = 1 - 4 * (blue - red), `blue` telling which channel that is: what is blue lies before the face."""
+    axis = 3 if nhwc else 1
+    weights: dict[str, NDArray[Any]] = {
+        "blue": np.array([blue]), "red": np.array([2 - blue]), "four": np.array([-4 * scale], np.float32),
+        "one": np.array([scale], np.float32),
+    }  # fmt: skip
+    nodes = [
+        helper.make_node("Gather", [name, "blue"], ["b"], axis=axis),
+        helper.make_node("Gather", [name, "red"], ["r"], axis=axis),
+        helper.make_node("Sub", ["b", "r"], ["bluer"]),
+        helper.make_node("Mul", ["bluer", "four"], ["hidden"]),
+        helper.make_node("Add", ["hidden", "one"], [output]),
+    ]
+    shapes = ([1, 256, 256, 3], [1, 256, 256, 1]) if nhwc else ([1, 3, 256, 256], [1, 1, 256, 256])
+    return _model(nodes, {name: shapes[0]}, {output: shapes[1]}, weights)
+
+
+def bisenet() -> bytes:
+    """Skin (1) where red is the larger number of the normalised picture, hair (17) where blue is."""
+    choose = np.full((19, 3), 0, np.float32)
+    choose[1, 0] = choose[17, 2] = 1
+    bias = np.full(19, -9, np.float32)
+    bias[[1, 17]] = 0
+    weights: dict[str, NDArray[Any]] = {"choose": choose.reshape(19, 3, 1, 1), "bias": bias}
+    nodes = [helper.make_node("Conv", ["input", "choose", "bias"], ["output"], kernel_shape=[1, 1])]
+    return _model(nodes, {"input": [1, 3, 512, 512]}, {"output": [1, 19, 512, 512]}, weights)
+
+
 def _model(
     nodes: list[Any], inputs: dict[str, Any], outputs: dict[str, Any], weights: dict[str, NDArray[Any]]
 ) -> bytes:
@@ -221,11 +286,15 @@ ENHANCERS: dict[str, Callable[[], bytes]] = {
 }
 OTHERS: dict[str, Callable[[], bytes]] = {
     "w600k_r50": recogniser,
+    "xseg_1": partial(xseg, "input", "output", nhwc=True, blue=0),
+    "dfl_xseg": partial(xseg, "in_face:0", "out_mask:0", nhwc=False, blue=0),
+    "occluder": partial(xseg, "img", "output", nhwc=False, blue=2, scale=3.0),
+    "bisenet_resnet_34": bisenet,
     "crossface_ghost": converter,
     "crossface_simswap": converter,
     "crossface_hififace": converter,
 }
-"""What swappers need beside them."""
+"""What swappers need or take beside them."""
 ALL = {**SWAPPERS, **ENHANCERS, **OTHERS}
 
 

@@ -16,6 +16,7 @@ from faceswapd.faces.align import five_points
 from faceswapd.faces.face import Face, Sighting
 from faceswapd.faces.templates import TEMPLATES, crop_matrix
 from faceswapd.inference.engines import Engines
+from faceswapd.inference.shelf import Shelf
 from faceswapd.processors.chain import Chain, ChainBuilder
 from faceswapd.processors.neural_swap import NeuralSwap, NeuralSwapParams
 from faceswapd.processors.processor import Picture, Workshop
@@ -250,6 +251,65 @@ def test_the_mouth_may_be_kept(wear: Wear, face: Face) -> None:
 
     picture = wear(keep_mouth=True)(plain(opened))
     assert picture.pixels[y, x].tolist() == list(BGR)
+
+
+SKIN = (60, 100, 160)
+BLUE = (255, 0, 0)
+
+
+def patched(face: Face) -> Picture:
+    """Skin everywhere, something blue before the wearer's left cheek."""
+    pixels = np.full(PHOTO.shape, SKIN, np.uint8)
+    x, y = np.rint(face.points[280, :2]).astype(int)
+    pixels[y - 9 : y + 10, x - 9 : x + 10] = BLUE
+    return Picture(pixels, (face,))
+
+
+@pytest.mark.parametrize("mask", ["xseg_1", "dfl_xseg", "occluder", "bisenet_resnet_34"])
+def test_what_lies_before_the_face_stays_as_it_is(mask: str, wear: Wear, face: Face) -> None:
+    where = "regions" if mask == "bisenet_resnet_34" else "occluder"
+    without = wear(model="simswap_unofficial_512")(patched(face))
+    picture = wear(model="simswap_unofficial_512", **{where: mask})(patched(face))
+
+    assert at(without, face, 280) != list(BLUE)
+    assert at(picture, face, 280) == list(BLUE)
+    assert at(picture, face, 50) == at(without, face, 50)
+    assert picture.treated == {face.id}
+
+
+def test_a_face_of_which_little_is_left_is_not_called_treated(wear: Wear, face: Face) -> None:
+    hidden = Picture(np.full(PHOTO.shape, BLUE, np.uint8), (face,))
+
+    assert wear(occluder="xseg_1")(hidden).treated == frozenset()
+
+
+def test_only_mask_models_make_masks(wear: Wear) -> None:
+    with pytest.raises(UsageError, match="w600k_r50 makes no masks, it is a recogniser"):
+        wear(occluder="w600k_r50")
+
+
+@pytest.mark.parametrize("morph", [True, False])
+def test_deepfacelive_models_bring_their_own_face_and_mask(tmp_path: Path, face: Face, morph: bool) -> None:
+    path = tmp_path / "celeb.dfm"
+    path.write_bytes(standins.dfm(morph=morph))
+    shelf = Shelf(tmp_path / "models")
+    with pytest.raises(UsageError, match=r"holds somebody's face.*--consent self"):
+        shelf.add(path)
+    card = shelf.add(path, consent="synthetic")
+    assert (card.model, card.family, card.side, card.batch) == ("celeb", "dfm", 224, True)
+    engines = Engines(
+        InferenceSettings(engine="onnxruntime", precision="fp32"), cache=tmp_path / "e", shelf=shelf
+    )
+    render = NeuralSwap(Workshop(engines, Wardrobe())).prepare(NeuralSwapParams(model="celeb", morph=0.5))
+
+    picture = render(plain(face))
+    want = np.array(BGR) * standins.GAIN + 255 * standins.SHIFT * 0.5 * morph
+    np.testing.assert_allclose(at(picture, face, 50), want, atol=1.5)
+    beyond = np.array([[0.8, 0.45]]) * 224
+    back = cv2.invertAffineTransform(crop_matrix(five_points(face.points), "dfl_whole_face", 224))
+    x, y = np.rint(beyond @ back[:, :2].T + back[:, 2])[0].astype(int)
+    assert picture.pixels[y, x].tolist() == list(BGR), "the model's own mask leaves it"
+    assert picture.treated == {face.id}
 
 
 def test_a_missing_model_is_named_with_the_command_that_brings_it(tmp_path: Path) -> None:
