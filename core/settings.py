@@ -64,6 +64,12 @@ class RecordSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Bytes of the disk that it leaves free; None: 256 MiB, or a twentieth of a small disk."""
     constant_rate: bool = False
     """Exactly `fps` pictures a second; else each picture has the time it was taken at."""
+    sound: bool = False
+    """A microphone is recorded with the picture."""
+    microphone: str = ""
+    """A part of its name; empty is the system's default."""
+    av_delay_ms: float = 0.0
+    """Sound is laid so much later than it was heard: what the camera takes before a frame has its time."""
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -13,7 +13,10 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     """Every option is None unless given, so that configuration and environment show through."""
     add = parser.add_argument
     add("--config", type=Path, metavar="FILE", help=f"configuration (default: {config.default_path()})")
-    add("--source", help="camera name or path, film, URL, screen:, pattern:, portrait: (default: the first camera)")
+    add(
+        "--source",
+        help="camera name or path, film, URL, screen:, pattern:, portrait: (default: the first camera)",
+    )
     add("--output", action="append", metavar="WHERE",
         help="virtual camera name or path, pipewire:, film, mjpeg:, a udp, rtmp, rtsp or srt address, "
         "memory:, none; may be repeated")  # fmt: skip
@@ -57,6 +60,8 @@ def add_record_options(parser: argparse.ArgumentParser) -> None:
     add("--segment", metavar="10m", help="begin a new film after so long")
     add("--max-size", metavar="4G", help="end the recording at this size")
     add("--keep-free", metavar="1G", help="what is left free on the disk (default: 256M)")
+    add("--sound", nargs="?", const="", metavar="MICROPHONE", help="record a microphone with the picture")
+    add("--av-delay", type=float, metavar="MS", help="lay its sound so much later (default: 0)")
     add("--constant-rate", action="store_true", default=None, help="exactly --fps pictures a second")
 
 
@@ -81,6 +86,7 @@ def _record(args: argparse.Namespace) -> dict[str, Any]:
     path = str(Path(args.record).absolute()) if args.record else args.record
     return {
         "path": path, "encoder": args.encoder, "quality": args.quality, "segment_s": args.segment,
+        "sound": None if args.sound is None else True, "microphone": args.sound, "av_delay_ms": args.av_delay,
         "max_bytes": args.max_size, "keep_free": args.keep_free, "constant_rate": args.constant_rate,
     }  # fmt: skip
 

@@ -9,10 +9,12 @@ from typing import Protocol
 import platformdirs
 import structlog
 
+from ..capture.microphone import Microphone
 from ..core.abilities import RecordStatus
 from ..core.clock import Clock
 from ..core.errors import BusyError, MissingInputError, UsageError
 from ..core.settings import RecordSettings, Settings
+from ..core.sound import Ear
 from ..sinks.orphans import Journal
 from ..sinks.recorder import Limits, Recorder
 from ..sinks.sink import Sink
@@ -94,7 +96,7 @@ class Recordings:
                 film, settings.size, settings.fps, self._clock,
                 encoder=record.encoder, quality=record.quality, constant=record.constant_rate,
                 limits=Limits(record.segment_s, record.max_bytes, record.keep_free),
-                journal=self._journal, on_notice=notice,
+                ear=self._ear(record), journal=self._journal, on_notice=notice,
             )  # fmt: skip
             self._recorder = self._last = recorder
             self._say(recorder, "")
@@ -134,6 +136,11 @@ class Recordings:
         """Finishes the films of earlier runs that were cut off, beside everything else."""
         films = await asyncio.to_thread(self._journal.recover)
         self._recovered = tuple(str(film) for film in films)
+
+    def _ear(self, record: RecordSettings) -> Ear | None:
+        if not record.sound:
+            return None
+        return Microphone(self._clock, record.microphone, record.av_delay_ms / 1000)
 
     async def _finish(self, recorder: Recorder) -> None:
         self._recorder = None

@@ -19,9 +19,11 @@ from av.video.stream import VideoStream
 from ..core.errors import DeviceLostError, MissingInputError, UsageError
 from ..core.frame import Frame, Pixels
 from ..core.settings import Size
+from ..core.sound import Samples
 from .encoders import CODECS, QUALITY, TIME_BASE, Encoder, EncoderLostError, choose
 from .planes import Planes
 from .sink import WhenFull
+from .soundtrack import Soundtrack
 
 log = structlog.get_logger(__name__)
 
@@ -40,7 +42,7 @@ class Container:
 
 
 # A hybrid file is fragmented while it grows, and an ordinary one once it is closed.
-_MP4 = {"movflags": "+hybrid_fragmented", "frag_duration": "500000", "flush_packets": "1"}
+_MP4 = {"movflags": "+hybrid_fragmented+delay_moov", "frag_duration": "500000", "flush_packets": "1"}
 _MKV = {"cluster_time_limit": "500", "flush_packets": "1"}
 CONTAINERS = {
     ".mp4": Container("mp4", CODECS, {"movflags": "+faststart"}, _MP4),
@@ -48,6 +50,8 @@ CONTAINERS = {
     ".mkv": Container("matroska", CODECS, {}, _MKV),
     ".webm": Container("webm", ("vp9", "av1"), {}, _MKV),
 }
+
+_SOUND_LATE_S = 0.5  # what was not heard so long after its picture is silence
 
 
 class VideoSink:
@@ -75,11 +79,12 @@ class VideoSink:
         quality: int = QUALITY,
         whole: bool = True,
         without: Set[str] = frozenset(),
+        sound: int = 0,
     ) -> None:
         """`whole`: the film appears under its name when it is complete, or not at all; it grows beside it,
         hidden. Otherwise it has its name from the first byte, and plays even if the power goes.
 
-        Encoders named in `without` are not tried.
+        Encoders named in `without` are not tried. `sound` is how many channels of it `put_sound` brings.
 
         Raises UsageError for a suffix that is no film's.
         """
@@ -95,6 +100,8 @@ class VideoSink:
         self._wanted, self._quality = encoder, quality
         self._whole = whole
         self._without = without
+        self._channels = sound
+        self._soundtrack: Soundtrack | None = None
         self._part = path.with_name(f".{path.stem}-{os.getpid()}.part{path.suffix}") if whole else path
         self._planes = Planes()
         self._disk: FileIO | None = None
@@ -163,6 +170,7 @@ class VideoSink:
             assert isinstance(stream, VideoStream)
             encoder.configure(stream.codec_context, self._size, self._fps)
             stream.time_base = TIME_BASE
+            self._soundtrack = Soundtrack(file, self._channels) if self._channels else None
         except (OSError, av.FFmpegError) as error:
             if self._disk is not None:  # it is ours, and nothing is in it
                 self._disk.close()
@@ -195,6 +203,17 @@ class VideoSink:
         picture.duration = round(1 / self._fps / TIME_BASE)
         self._inside.append((pts, frame))
         self._mux(self._encode(picture))
+        if self._soundtrack is not None:
+            # The file waits for both: without sound, silence, or pictures would wait in memory.
+            self._write(self._soundtrack.silence(float(pts * TIME_BASE) - _SOUND_LATE_S))
+
+    def put_sound(self, samples: Samples, at_ns: int) -> None:
+        """Encodes sound whose first sample was heard at `at_ns`, on the clock of the frames' `captured_ns`.
+
+        What was heard before the first frame is left out. Raises DeviceLostError when it cannot be written.
+        """
+        if self._soundtrack is not None and self._first_ns is not None:
+            self._write(self._soundtrack.put(samples, (at_ns - self._first_ns) / 1e9))
 
     def discard(self) -> None:
         """Lets `close` leave no film behind that is not whole: its job was given up. Any thread."""
@@ -215,8 +234,11 @@ class VideoSink:
         try:
             if empty or self._failed:  # libavformat 62 crashes in the trailer of a file without frames
                 self._disk.close()
-            elif not self._broken:
-                self._file.mux(self._stream.encode(None))
+            else:
+                if not self._broken:
+                    self._file.mux(self._stream.encode(None))
+                if self._soundtrack is not None:
+                    self._file.mux(self._soundtrack.flush())
             self._file.close()
             self._disk.close()
             if whole and self._whole:
@@ -270,6 +292,13 @@ class VideoSink:
         # Muxing turns the times into the file's. What is not later than a packet's decoding time is out,
         # also where B-frames come in another order.
         out = [packet.dts for packet in packets if packet.dts is not None]
+        self._write(packets)
+        self._written |= bool(packets)
+        while out and self._inside and self._inside[0][0] <= out[-1]:
+            self._inside.popleft()
+
+    def _write(self, packets: "Sequence[Packet[Any]]") -> None:
+        assert self._file is not None
         whole_bytes = self.bytes_written
         try:
             self._file.mux(packets)
@@ -277,9 +306,6 @@ class VideoSink:
             if self._disk is not None:  # half a fragment shows half pictures
                 self._disk.truncate(whole_bytes)
             raise self._lost(error) from error
-        self._written |= bool(packets)
-        while out and self._inside and self._inside[0][0] <= out[-1]:
-            self._inside.popleft()
 
     def _lost(self, error: Exception) -> DeviceLostError:
         self._failed = True

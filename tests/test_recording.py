@@ -1,17 +1,20 @@
 import asyncio
 import os
+import sys
 import time
 from collections.abc import Coroutine
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import av
+import numpy as np
 import pytest
 from fakes import FakeSink, frame
 
 from faceswapd.core.abilities import Recording
 from faceswapd.core.clock import SystemClock
-from faceswapd.core.errors import BusyError, DeviceLostError, MissingInputError, UsageError
+from faceswapd.core.errors import BusyError, DeviceLostError, MissingInputError, NoDeviceError, UsageError
 from faceswapd.core.meter import Meter
 from faceswapd.core.settings import RecordSettings, Settings
 from faceswapd.daemon.recording import Recordings, film_path
@@ -166,3 +169,41 @@ def test_where_a_recording_goes(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(MissingInputError, match="folder"):
         film_path("", RecordSettings(folder=str(tmp_path / "file" / "x")), NOW)
+
+
+def test_a_recording_with_sound_listens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class FakeStream:
+        def __init__(self, **asked: Any) -> None:
+            self.callback = asked["callback"]
+
+        def start(self) -> None:
+            times = SimpleNamespace(currentTime=1.0, inputBufferAdcTime=1.0)
+            for _ in range(50):
+                self.callback(np.full((480, 1), 0.5, np.float32), 480, times, None)
+
+        def close(self) -> None:
+            pass
+
+    monkeypatch.setitem(sys.modules, "sounddevice", SimpleNamespace(InputStream=FakeStream))
+    house = House(tmp_path, sound=True)
+
+    async def work() -> None:
+        await house.recordings.start_recording("loud.mp4")
+        await house.show(20)
+
+    house.live(work())
+    with av.open(str(tmp_path / "loud.mp4")) as film:
+        assert [stream.type for stream in film.streams] == ["video", "audio"]
+
+
+def test_a_microphone_that_is_not_there_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "sounddevice", None)
+    house = House(tmp_path, sound=True)
+
+    async def work() -> None:
+        with pytest.raises(NoDeviceError, match="sounddevice"):
+            await house.recordings.start_recording("loud.mp4")
+        assert not house.recordings.record_status().recording
+
+    house.live(work())
+    assert not (tmp_path / "loud.mp4").exists()

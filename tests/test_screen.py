@@ -125,7 +125,7 @@ def desktop(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     if not shutil.which("Xvfb"):
         pytest.skip("Xvfb is not installed")
     reader, writer = os.pipe()
-    words = ["Xvfb", "-displayfd", str(writer), "-screen", "0", "800x600x24", "-nolisten", "tcp"]
+    words = ["Xvfb", "-displayfd", str(writer), "-screen", "0", "800x600x24", "-nolisten", "tcp", "-noreset"]
     with subprocess.Popen(words, pass_fds=[writer], stderr=subprocess.DEVNULL) as server:
         os.close(writer)
         with os.fdopen(reader) as told:

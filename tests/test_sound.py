@@ -1,0 +1,171 @@
+"""Sound and picture in step: a flash and a tone at the same moments, through the recorder and back."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from fakes import ManualClock, picture
+from numpy.typing import NDArray
+
+from faceswapd.capture.straighten import Straightener
+from faceswapd.core.frame import Frame
+from faceswapd.core.sound import RATE, Block
+from faceswapd.sinks.recorder import Limits, Recorder
+
+SIZE = (64, 48)
+FPS = 30.0
+BEGIN_NS = 40_000_000_000
+
+
+class Bells:
+    """A microphone that hears a tone of 0.1 s at every whole second; its crystal is `ppm` fast.
+
+    It begins to listen a little before the recording, and hears nothing more after `ends_s`.
+    """
+
+    name = "bells"
+    channels = 1
+
+    def __init__(self, ppm: float = 0.0, jitter_s: float = 0.003, ends_s: float = 1e9) -> None:
+        self._rate = RATE * (1 + ppm * 1e-6)
+        self._jitter_s, self._ends_s = jitter_s, ends_s
+        self._random = np.random.default_rng(2)
+        self._straightener = Straightener(1)
+        self._heard = 0
+        self.log: list[str] = []
+
+    def open(self) -> None:
+        self.log.append("open")
+
+    def take(self, until_ns: int) -> Block | None:
+        while (begin_s := self._heard / self._rate - 0.3) < min(
+            (until_ns - BEGIN_NS) / 1e9 + 0.05, self._ends_s
+        ):
+            at_s = begin_s + np.arange(480) / self._rate
+            tone = np.where((at_s % 1 < 0.1) & (at_s > 0.5), np.sin(2 * np.pi * 1000 * at_s), 0)
+            late_s = self._random.uniform(0, self._jitter_s)
+            self._straightener.put(
+                Block(tone.astype(np.float32)[:, None], BEGIN_NS + round((begin_s + late_s) * 1e9))
+            )
+            self._heard += 480
+        return self._straightener.take(until_ns)
+
+    def close(self) -> None:
+        self.log.append("close")
+
+
+def shown(first: int, last: int, step: int = 1) -> Iterator[Frame]:
+    """A white picture where the tone sounds, else a black one."""
+    black, white = picture(*SIZE), picture(*SIZE, value=255)
+    for n in range(first, last, step):
+        at_s = n / FPS
+        flash = at_s % 1 < 0.1 and at_s > 0.5
+        yield Frame(n, BEGIN_NS + round(at_s * 1e9), white if flash else black)
+
+
+def recorded(path: Path, ear: Bells, frames: Iterator[Frame], **options: object) -> Recorder:
+    clock = ManualClock()
+    sink = Recorder(path, SIZE, FPS, clock, encoder="libx264", ear=ear, **options)  # type: ignore[arg-type]
+    sink.open()
+    for each in frames:
+        clock.ns = each.captured_ns
+        sink.put(each)
+    sink.close()
+    assert ear.log == ["open", "close"]
+    return sink
+
+
+def sound_of(path: Path) -> tuple[float, NDArray[np.float32]]:
+    """(time of the first sample, all samples)."""
+    parts: list[NDArray[np.float32]] = []
+    first = None
+    with av.open(str(path)) as film:
+        for each in film.decode(audio=0):
+            first = each.time if first is None else first
+            parts.append(each.to_ndarray()[0])
+    assert first is not None
+    return first, np.concatenate(parts)
+
+
+def tones(path: Path) -> list[float]:
+    """When tones begin."""
+    first, sound = sound_of(path)
+    loud = np.abs(sound) > 0.25
+    begins = [i for i in np.flatnonzero(loud) if not loud[max(0, i - 4800) : i].any()]
+    return [first + i / RATE for i in begins]
+
+
+def flashes(path: Path) -> list[float]:
+    """When white pictures begin."""
+    begins: list[float] = []
+    with av.open(str(path)) as film:
+        before = False
+        for each in film.decode(video=0):
+            white = bool(each.to_ndarray(format="gray").mean() > 128)
+            if white and not before:
+                begins.append(each.time)
+            before = white
+    return begins
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".mov"])
+@pytest.mark.parametrize("ppm", [0, 400])
+def test_tone_and_flash_are_in_step_at_the_start_and_at_the_end(
+    tmp_path: Path, suffix: str, ppm: float
+) -> None:
+    path = tmp_path / f"talk{suffix}"
+    recorded(path, Bells(ppm), shown(0, 30 * 30))
+    heard, seen = tones(path), flashes(path)
+    assert len(heard) == len(seen) == 29
+    offsets_ms = [1000 * (tone - flash) for tone, flash in zip(heard, seen, strict=True)]
+    assert max(map(abs, offsets_ms)) < 10, offsets_ms
+
+
+def test_webm_has_opus_in_step(tmp_path: Path) -> None:
+    path = tmp_path / "talk.webm"
+    sink = Recorder(path, SIZE, FPS, ManualClock(), encoder="libvpx-vp9", ear=Bells())
+    sink.open()
+    for each in shown(0, 150):
+        sink.put(each)
+    sink.close()
+    with av.open(str(path)) as film:
+        assert film.streams.audio[0].codec_context.name.endswith("opus")
+    assert tones(path) == pytest.approx(flashes(path), abs=0.010)
+
+
+def test_a_microphone_that_falls_silent_does_not_hold_the_picture_back(tmp_path: Path) -> None:
+    path = tmp_path / "talk.mkv"
+    sink = Recorder(path, SIZE, FPS, ManualClock(), encoder="libx264", ear=Bells(ends_s=2.0))
+    sink.open()
+    for each in shown(0, 300):
+        sink.put(each)
+    # What a kill now would leave: all but the last second.
+    with av.open(str(path)) as film:
+        grown = sum(1 for _ in film.decode(video=0))
+    sink.close()
+    assert grown >= 300 - 30
+    first, sound = sound_of(path)
+    assert first + len(sound) / RATE == pytest.approx(10, abs=0.6)
+    assert np.abs(sound[-5 * RATE :]).max() < 0.01
+
+
+def test_sound_goes_on_over_segments_and_pauses(tmp_path: Path) -> None:
+    sink = recorded(tmp_path / "talk.mp4", Bells(), shown(0, 180), limits=Limits(segment_s=2.0))
+    assert len(sink.progress.films) == 3
+    for name in sink.progress.films:
+        assert tones(Path(name)) == pytest.approx(flashes(Path(name)), abs=0.012)
+
+    paused = Recorder(tmp_path / "pause.mp4", SIZE, FPS, ManualClock(), encoder="libx264", ear=Bells())
+    paused.open()
+    for n, each in enumerate(shown(0, 240)):
+        if n == 75:
+            paused.pause()
+        if n == 135:
+            paused.resume()
+        paused.put(each)
+    paused.close()
+    heard, seen = tones(tmp_path / "pause.mp4"), flashes(tmp_path / "pause.mp4")
+    assert seen == pytest.approx([1, 2, 3, 4, 5], abs=0.05)
+    assert heard == pytest.approx(seen, abs=0.012)
