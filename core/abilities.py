@@ -120,6 +120,17 @@ class OutputListing(Protocol):
 
 
 @runtime_checkable
+class Replaying(Protocol):
+    """The daemon keeps the last moments of what it shows."""
+
+    async def save_last(self, path: str) -> RecordStatus:
+        """Writes them as a film, whose `path` and `seconds` the answer has; an empty `path` as in `Recording`.
+
+        Raises UsageError when nothing is kept, or the name is taken.
+        """
+
+
+@runtime_checkable
 class Recording(Protocol):
     """The daemon records what it shows."""
 

@@ -64,6 +64,8 @@ class RecordSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Bytes of the disk that it leaves free; None: 256 MiB, or a twentieth of a small disk."""
     constant_rate: bool = False
     """Exactly `fps` pictures a second; else each picture has the time it was taken at."""
+    save_last_s: float | None = None
+    """So much of what was shown is kept in memory, to be saved when asked."""
     sound: bool = False
     """A microphone is recorded with the picture."""
     microphone: str = ""

@@ -117,6 +117,7 @@ class App:
         await fanout.start()
         house.push_async_callback(fanout.close)
         house.push_async_callback(recordings.close)
+        await recordings.start_replay()
         if settings.record.path is not None:
             await recordings.start_recording(settings.record.path)
 

@@ -115,7 +115,12 @@ def _normal(values: dict[str, Any], error: type[FaceswapdError], where: str) -> 
 def _normal_record(values: dict[str, Any], error: type[FaceswapdError], where: str) -> dict[str, Any]:
     """Durations and sizes as people write them: `segment_s = "10m"`, `max_bytes = "4G"`."""
     values = dict(values)
-    parsers = {"segment_s": parse_duration, "max_bytes": parse_bytes, "keep_free": parse_bytes}
+    parsers = {
+        "segment_s": parse_duration,
+        "save_last_s": parse_duration,
+        "max_bytes": parse_bytes,
+        "keep_free": parse_bytes,
+    }
     for field, parse in parsers.items():
         if isinstance(values.get(field), str):
             try:

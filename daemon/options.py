@@ -60,6 +60,7 @@ def add_record_options(parser: argparse.ArgumentParser) -> None:
     add("--segment", metavar="10m", help="begin a new film after so long")
     add("--max-size", metavar="4G", help="end the recording at this size")
     add("--keep-free", metavar="1G", help="what is left free on the disk (default: 256M)")
+    add("--save-last", metavar="30s", help="keep so much in memory, to be saved when asked")
     add("--sound", nargs="?", const="", metavar="MICROPHONE", help="record a microphone with the picture")
     add("--av-delay", type=float, metavar="MS", help="lay its sound so much later (default: 0)")
     add("--constant-rate", action="store_true", default=None, help="exactly --fps pictures a second")
@@ -87,6 +88,7 @@ def _record(args: argparse.Namespace) -> dict[str, Any]:
     return {
         "path": path, "encoder": args.encoder, "quality": args.quality, "segment_s": args.segment,
         "sound": None if args.sound is None else True, "microphone": args.sound, "av_delay_ms": args.av_delay,
+        "save_last_s": args.save_last,
         "max_bytes": args.max_size, "keep_free": args.keep_free, "constant_rate": args.constant_rate,
     }  # fmt: skip
 

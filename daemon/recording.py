@@ -17,6 +17,7 @@ from ..core.settings import RecordSettings, Settings
 from ..core.sound import Ear
 from ..sinks.orphans import Journal
 from ..sinks.recorder import Limits, Recorder
+from ..sinks.replay import ReplayBuffer
 from ..sinks.sink import Sink
 from ..sinks.video import CONTAINERS
 
@@ -34,7 +35,7 @@ class Outlets(Protocol):
 
 
 class Recordings:
-    """Implements `core.abilities.Recording`. All methods run in the event loop."""
+    """Implements `core.abilities.Recording` and `Replaying`. All methods run in the event loop."""
 
     def __init__(
         self,
@@ -55,6 +56,7 @@ class Recordings:
         self._today = today
         self._recorder: Recorder | None = None
         self._last: Recorder | None = None
+        self._replay: ReplayBuffer | None = None
         self._changing = asyncio.Lock()
         self._notice = ""
         self._recovered: tuple[str, ...] = ()
@@ -116,6 +118,32 @@ class Recordings:
             await self._finish(self._recorder)
             return self.record_status()
 
+    async def start_replay(self) -> None:
+        """Begins to keep the last moments, where that is set. Raises as `ReplayBuffer.open`."""
+        settings, record = self._settings, self._settings.record
+        if record.save_last_s is not None:
+            replay = ReplayBuffer(
+                record.save_last_s, settings.size, settings.fps,
+                encoder=record.encoder, quality=record.quality,
+            )  # fmt: skip
+            await self._outlets.add(replay)
+            self._replay = replay
+
+    async def save_last(self, path: str) -> RecordStatus:
+        """Writes the last moments of what was shown as a film; they go on being kept."""
+        replay = self._replay
+        if replay is None:
+            raise UsageError("nothing is kept to be saved", "start with --save-last 30s")
+        film = await asyncio.to_thread(film_path, path, self._settings.record, self._today())
+        seconds = await asyncio.to_thread(replay.save, film)
+        return RecordStatus(
+            recording=self._recorder is not None,
+            path=str(film),
+            seconds=round(seconds, 3),
+            films=(str(film),),
+            bytes_written=film.stat().st_size,
+        )
+
     async def close(self) -> None:
         """Ends the recording, if there is one."""
         async with self._changing:
@@ -124,6 +152,8 @@ class Recordings:
 
     def failed(self, sink: Sink, error: Exception) -> bool:
         """Told of every sink that has failed; True if it was the recording, which is over then."""
+        if sink is self._replay:
+            self._replay = None
         if not isinstance(sink, Recorder):
             return False
         log.warning("record.ended", film=sink.name, error=str(error))

@@ -8,7 +8,7 @@ from typing import Protocol
 import msgspec
 import structlog
 
-from ..core.abilities import OutputInfo, Recording, RecordStatus
+from ..core.abilities import OutputInfo, Recording, RecordStatus, Replaying
 from ..core.clock import Clock
 from ..core.errors import FaceswapdError, UsageError
 from ..core.events import (
@@ -73,13 +73,17 @@ class Rooms:
     presets: Presets
 
 
+class Recorder(Recording, Replaying, Protocol):
+    """`recording.Recordings`."""
+
+
 class StateBoard:
     """Implements `core.events.Commands`. All methods run in the event loop."""
 
     def __init__(self, settings: Settings, version: str, rooms: Rooms) -> None:
         self.tell: Callable[[Event], None] = lambda _: None
         """Given every event, in the event loop."""
-        self.recordings: Recording | None = None
+        self.recordings: Recorder | None = None
         """What records; None: nothing can be recorded."""
         self._settings = settings
         self._builder, self._registry, self._library = rooms.builder, rooms.registry, rooms.library
@@ -159,7 +163,11 @@ class StateBoard:
         """Ends the recording; raises UsageError when there is none."""
         return await self._recordings().stop_recording()
 
-    def _recordings(self) -> Recording:
+    async def save_last(self, path: str) -> RecordStatus:
+        """Saves the last moments of what was shown; raises UsageError when they are not kept."""
+        return await self._recordings().save_last(path)
+
+    def _recordings(self) -> Recorder:
         if self.recordings is None:
             raise UsageError("nothing can be recorded here", "start the daemon with `faceswapd run`")
         return self.recordings

@@ -207,3 +207,22 @@ def test_a_microphone_that_is_not_there_is_refused(tmp_path: Path, monkeypatch: 
 
     house.live(work())
     assert not (tmp_path / "loud.mp4").exists()
+
+
+def test_the_last_moments_are_saved_when_asked(tmp_path: Path) -> None:
+    house = House(tmp_path, save_last_s=5.0)
+
+    async def work() -> None:
+        await house.recordings.start_replay()
+        await house.show(60)
+        saved = await house.recordings.save_last("goal.mp4")
+        assert saved.path == str(tmp_path / "goal.mp4")
+        assert not saved.recording
+        assert frames(saved.path) >= 40
+        with pytest.raises(UsageError, match="exists"):
+            await house.recordings.save_last("goal.mp4")
+
+    house.live(work())
+    none = House(tmp_path)
+    with pytest.raises(UsageError, match="--save-last"):
+        asyncio.run(none.recordings.save_last(""))
