@@ -26,7 +26,7 @@ class Choice(msgspec.Struct, frozen=True):
 
     engine: Literal["onnxruntime", "openvino"]
     provider: str
-    precision: Literal["fp32", "bf16"]
+    precision: Literal["fp32", "bf16", "int8"]
 
     def __str__(self) -> str:
         return f"{self.engine} {self.provider} {self.precision}"
@@ -39,6 +39,8 @@ class Timed(msgspec.Struct, frozen=True):
     choice: Choice
     ms: dict[str, float]
     """{choice in words: median of one run}."""
+    ranges: dict[str, tuple[float, float]] = {}
+    """For int8: what its convolutions are given, as it was seen here (`quantise`)."""
 
 
 class Choices:

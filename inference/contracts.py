@@ -55,6 +55,8 @@ class Contract:
     outputs: tuple[TensorSpec, ...]
     pixels: Normalisation | None = None
     """Of the first input; None where it takes no picture."""
+    timed: bool = True
+    """It is run for every frame, so the fastest engine is worth finding; else the first that is ready serves."""
     reducible: bool = True
     """`auto` may choose a precision below fp32, if it keeps the tolerances."""
 

@@ -9,7 +9,7 @@ from typing import Any
 import structlog
 from platformdirs import user_cache_path, user_data_path
 
-from ..core.errors import ConfigError, FaceswapdError
+from ..core.errors import ConfigError, FaceswapdError, InferenceError
 from ..core.settings import InferenceSettings
 from . import ort
 from .choices import Choice, Choices, Timed, key
@@ -18,6 +18,7 @@ from .engine import Runner, Tensor
 from .openvino import OpenVino
 from .ort import OnnxRuntime
 from .providers import PROVIDERS, Plan, plan, preferred, provider
+from .quantise import Ranges
 from .shelf import Shelf, Supply
 from .store import Store
 from .tuning import Sample, medians_ms, strays
@@ -138,7 +139,7 @@ class Engines:
         failed: FaceswapdError | None = None
         for choice in order:
             try:
-                runner = self._make(choice, contract, content)
+                runner = self._make(choice, contract, content, known.ranges if known else None)
             except FaceswapdError as error:
                 if len(candidates) == 1:
                     raise
@@ -172,18 +173,32 @@ class Engines:
                 found.append(Choice("openvino", "cpu", "fp32"))
             if reduced:
                 found.append(Choice("openvino", "cpu", "bf16"))
-        return found
+            if s.precision == "auto" and contract.reducible and any(t.peak for t in contract.outputs):
+                found.append(Choice("openvino", "cpu", "int8"))
+        return found if contract.timed else found[:1]
 
-    def _make(self, choice: Choice, contract: Contract, content: bytes) -> Runner:
+    def _make(
+        self, choice: Choice, contract: Contract, content: bytes, ranges: Ranges | None = None
+    ) -> Runner:
+        """`ranges` are for int8, which is nothing without them."""
         maker = self._maker(choice)
         if isinstance(maker, OpenVino):
-            return maker.load(contract, content, choice.precision)
+            if choice.precision == "int8" and not ranges:
+                raise InferenceError(f"model {contract.model} was not calibrated for int8 yet")
+            return maker.load(contract, content, choice.precision, ranges)
         try:
             return maker.load(contract, content)
         except ConfigError as error:  # the provider did not start: it will not for the next model either
             with self._making:
                 self._makers[choice.engine, choice.provider] = error
             raise
+
+    def _ranges(
+        self, choice: Choice, contract: Contract, content: bytes, samples: list[Sample]
+    ) -> dict[str, tuple[float, float]]:
+        maker = self._maker(choice)
+        assert isinstance(maker, OpenVino), "int8 is offered for OpenVINO only"
+        return maker.ranges(contract, content, samples)
 
     def _maker(self, choice: Choice) -> OnnxRuntime | OpenVino:
         """The engine of a choice, made once; one that does not start is not tried again."""
@@ -222,12 +237,18 @@ class Engines:
         contract, samples = served.contract, served.take()
         content = self._supply(contract.model).content
         runners: dict[Choice, Runner] = {served.choice: served.runner}
+        ranges: dict[str, tuple[float, float]] = {}
         for choice in served.candidates:
             if choice in runners or self._stop.is_set():
                 continue
+            # What int8 is calibrated on says nothing about how good it is: it is judged by the other samples.
+            judged = samples
             try:
-                runner = self._make(choice, contract, content)
-                reason = strays(contract, served.runner, runner, samples)
+                if choice.precision == "int8":
+                    ranges = self._ranges(choice, contract, content, samples[::2])
+                    judged = samples[1::2]
+                runner = self._make(choice, contract, content, ranges)
+                reason = strays(contract, served.runner, runner, judged)
             except FaceswapdError as error:
                 reason = str(error)
             if reason:
@@ -243,7 +264,8 @@ class Engines:
         words = {str(choice): round(t, 3) for choice, t in ms.items()}
         log.info("engine.chosen", model=contract.model, engine=str(best), ms=words)
         served.replace(best, runners[best])
-        self._choices.remember(served.fingerprint, Timed(contract.model, best, words))
+        kept = ranges if best.precision == "int8" else {}
+        self._choices.remember(served.fingerprint, Timed(contract.model, best, words, kept))
         self._changed()
 
 

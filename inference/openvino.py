@@ -1,16 +1,19 @@
 """OpenVINO on the processor as an engine: one compiled model, one infer request for each run under way."""
 
 from collections import deque
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from ..core.errors import ConfigError, InferenceError, ModelError
+from . import quantise
 from .contracts import Contract, Found, check
 from .engine import Tensor
 from .providers import Plan
+from .tuning import Sample
 
-Precision = Literal["fp32", "bf16"]
+Precision = Literal["fp32", "bf16", "int8"]
 
-_HINTS = {"fp32": "f32", "bf16": "bf16"}
+_HINTS = {"fp32": "f32", "bf16": "bf16", "int8": "f32"}
 """There is no f16 here: on a processor without its instructions the hint is many times slower than f32."""
 
 
@@ -38,10 +41,31 @@ class OpenVino:
     def native(self) -> tuple[Precision, ...]:
         """The precisions that the processor has instructions for, fp32 first."""
         capabilities = self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-        return ("fp32", "bf16") if "BF16" in capabilities else ("fp32",)
+        found: list[Precision] = ["fp32"]
+        found += ["bf16"] if "BF16" in capabilities else []
+        found += ["int8"] if "INT8" in capabilities else []
+        return tuple(found)
 
-    def load(self, contract: Contract, content: bytes, precision: Precision = "fp32") -> "OpenVinoRunner":
-        """Compiles the model file's content.
+    def ranges(
+        self, contract: Contract, content: bytes, samples: Sequence[Sample]
+    ) -> dict[str, tuple[float, float]]:
+        """What the model's convolutions are given in these runs: what `load` needs for int8. Raises InferenceError."""
+        names = [t.name for t in contract.inputs]
+        try:
+            return quantise.ranges(self._core, content, [dict(zip(names, s, strict=True)) for s in samples])
+        except RuntimeError as error:
+            raise InferenceError(
+                f"model {contract.model}: its ranges cannot be found ({_line(error)})"
+            ) from error
+
+    def load(
+        self,
+        contract: Contract,
+        content: bytes,
+        precision: Precision = "fp32",
+        ranges: quantise.Ranges | None = None,
+    ) -> "OpenVinoRunner":
+        """Compiles the model file's content; int8 needs the `ranges` of its convolutions.
 
         Raises ModelError when the file does not load or does not keep its contract, and ConfigError for a
         precision that the processor would only imitate.
@@ -63,7 +87,10 @@ class OpenVino:
             "ENABLE_CPU_PINNING": False,
         }
         try:
-            model = self._core.read_model(content)
+            if precision == "int8":
+                model = quantise.quantised(self._core, content, ranges or {})
+            else:
+                model = self._core.read_model(content)
             compiled = self._core.compile_model(model, "CPU", config)
         except RuntimeError as error:
             raise ModelError(

@@ -241,7 +241,9 @@ class Shelf:
                     f"model {name} has no identity half", "it takes the face itself in every run"
                 )
             inputs = (TensorSpec(source.name, source.shape, "worn face", dtype=source.dtype),)
-            contract = Contract(model, "identity of the worn face", inputs, edges, reducible=False)
+            contract = Contract(
+                model, "identity of the worn face", inputs, edges, timed=False, reducible=False
+            )
             return Supply(contract, halves.identity, f"{card.sha256}{IDENTITY}")
         whole = {role: _spec(f, card.batch, role) for role, f in ports.inputs.items()}
         if card.edges:
@@ -256,6 +258,7 @@ class Shelf:
             family.task,
             (*whole.values(), *edges),
             outputs,
+            timed=family.task not in ("recogniser", "converter"),
             reducible=family.task in ("swapper", "enhancer"),
         )
         content = proving.derived(content, source.name if source else None, card.edges, batch=card.batch)
