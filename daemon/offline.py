@@ -62,7 +62,11 @@ class Done(Generic[Image]):
 class Room:
     """How many frames, and how many bytes of them, are under way at once. Any thread."""
 
-    def __init__(self, frames: int, limit_bytes: int | None = None) -> None:
+    def __init__(
+        self, frames: int, limit_bytes: int | None = None, tight: Callable[[], bool] = lambda: False
+    ) -> None:
+        """While `tight` says True, a frame comes in only when there is no other: slower, but no more memory."""
+        self._tight = tight
         self._free = frames
         self._limit = limit_bytes
         self._taken = 0
@@ -98,7 +102,8 @@ class Room:
     def _fits(self, cost: int) -> bool:
         if self._taken == 0:
             return True
-        return self._free > 0 and (self._limit is None or self._taken + cost <= self._limit)
+        fits = self._free > 0 and (self._limit is None or self._taken + cost <= self._limit)
+        return fits and not self._tight()
 
 
 def processed(chain: Chain, disclosure: Disclosure, pixels: Pixels, sighting: Sighting, what: str) -> Picture:

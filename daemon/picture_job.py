@@ -13,7 +13,7 @@ from ..core.frame import Frame, Pixels
 from ..core.meter import Meter
 from ..sinks.picture import save, write
 from ..trust.failclosed import UNSEEN
-from .film_job import Told
+from .film_frames import Told
 from .offline import processed
 from .studio import Studio
 

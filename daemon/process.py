@@ -23,7 +23,8 @@ from ..core.meter import Meter
 from ..inference.providers import check_installation
 from ..processors.library import Library
 from . import places
-from .film_job import FilmJob, FilmOptions, Told
+from .film_frames import FilmOptions, Told
+from .film_job import FilmJob
 from .jobs import Job, plan
 from .logs import configure
 from .picture_job import PictureJob

@@ -9,7 +9,7 @@ from ..core.errors import UsageError
 from ..core.settings import Settings
 from ..processors.library import Library
 from . import config
-from .film_job import FilmOptions
+from .film_frames import FilmOptions
 from .options import _assignment, _given
 from .run import _wearing
 

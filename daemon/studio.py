@@ -17,9 +17,13 @@ from ..processors.registry import registry
 from ..processors.track_faces import FaceTracker
 from ..trust.disclosure import Disclosure
 from .offline import Room, Tracker
+from .progress import memory_mb
 
 BYTES_PER_PIXEL = 9
 """Of a frame under way: decoded (1.5), BGR (3), the processors' copy (3) and for the encoder (1.5)."""
+
+TIGHT = 0.9
+"""From this share of the memory limit on, frames pass one by one."""
 
 
 @dataclass(slots=True)
@@ -38,12 +42,23 @@ class Studio:
     max_bytes: int | None = None
     clock: Clock = field(default_factory=SystemClock)
 
-    def room(self, pixels: int) -> tuple[Room, int]:
-        """Room for frames of so many pixels, and what one takes in bytes."""
-        return Room(2 * self.pool.workers + 4, self.max_bytes), pixels * BYTES_PER_PIXEL
+    def room(self, pixels: int, reserve: int = 0) -> tuple[Room, int]:
+        """Room for frames of so many pixels beside `reserve` bytes of a codec, and what one takes in bytes."""
+        frames, cost, most = 2 * self.pool.workers + 4, pixels * BYTES_PER_PIXEL, self.max_bytes
+        if most is None:
+            return Room(frames), cost
+        left = most - reserve - round(memory_mb() * 1e6)
+        return Room(frames, max(0, left), lambda: memory_mb() * 1e6 > TIGHT * most), cost
 
 
-def open_studio(house: ExitStack, settings: Settings, library: Library, version: str, cache: Path) -> Studio:
+def open_studio(
+    house: ExitStack,
+    settings: Settings,
+    library: Library,
+    version: str,
+    cache: Path,
+    max_bytes: int | None = None,
+) -> Studio:
     """Loads models and prepares the chain; `house` closes them. Raises as `ChainBuilder.build` does."""
     engines = Engines(settings.inference, cache=cache / "engines.json", live=False)
     house.callback(engines.close)
@@ -61,4 +76,5 @@ def open_studio(house: ExitStack, settings: Settings, library: Library, version:
         lambda: FaceTracker(engines, settings.hold_s),
         engines.serving,
         facts,
+        max_bytes,
     )

@@ -16,6 +16,7 @@ from av.rational import AVRational
 from av.video.stream import VideoStream
 
 from .segments import FORMAT, Print, Segment, full, video_stream
+from .sound import USUAL, Sound
 from .video import CONTAINERS
 
 log = structlog.get_logger(__name__)
@@ -52,12 +53,13 @@ def assemble(
     *,
     sound: bool = True,
     cover: bool = True,
+    codec: str = "copy",
 ) -> Carried:
     """Writes the film: pictures from the segments, everything else from the original, its packets unchanged.
 
-    `cover`: the original's cover picture may come along. Other video streams never do.
-    The film grows as `part`, on the disk of `path`, and gets its name when all is written. Raises
-    DeviceLostError when it cannot be written.
+    `codec`: `copy`, or what its sound is encoded as anew. `cover`: the original's cover picture may come along;
+    other video streams never do. The film grows as `part`, on the disk of `path`, and gets its name when all is
+    written. Raises DeviceLostError when it cannot be written, UsageError for a codec that it cannot have.
     """
     kind = CONTAINERS[path.suffix.lower()]
     options = {**kind.whole, **_OWN_TIMES.get(kind.format, {})}
@@ -68,7 +70,7 @@ def assemble(
         ):
             stream = video_stream(film, print_)
             _say_as(segments[0], stream)
-            carried, pairs = _carry(source, film, sound=sound, cover=cover)
+            carried, pairs = _carry(source, film, sound=sound, cover=cover, codec=codec)
             _describe(source, film, stream, window)
             pictures = _pictures(segments, stream, print_.time_base, window)
             others = _packets(source, pairs, window)
@@ -93,8 +95,10 @@ def _say_as(segment: Segment, stream: VideoStream) -> None:
     stream.codec_context.extradata = written
 
 
-def _carry(source: Any, film: OutputContainer, *, sound: bool, cover: bool) -> tuple[Carried, dict[int, Any]]:
-    """Streams of the film for those of the original: {index in the original: stream of the film}."""
+def _carry(
+    source: Any, film: OutputContainer, *, sound: bool, cover: bool, codec: str
+) -> tuple[Carried, dict[int, Any]]:
+    """Streams of the film for those of the original: {index in the original: stream of the film, or `Sound`}."""
     main = next(s for s in source.streams.video if not s.disposition & _COVER)
     pairs: dict[int, Any] = {}
     left_out: list[str] = []
@@ -110,18 +114,29 @@ def _carry(source: Any, film: OutputContainer, *, sound: bool, cover: bool) -> t
             if film.format.name == "matroska":
                 film.add_attachment(stream.name or "attachment", stream.mimetype or "", stream.data)
             continue
-        codec = stream.codec_context.name if stream.codec_context else "unknown"
-        try:
-            copy = film.add_stream_from_template(stream)
-        except (ValueError, av.FFmpegError):
-            left_out.append(f"{stream.type} {codec}")
+        known = stream.codec_context.name if stream.codec_context else "unknown"
+        anew = "" if codec == "copy" or stream.type != "audio" else codec
+        copy: Any = None
+        if not anew:
+            try:
+                copy = film.add_stream_from_template(stream)
+                copy.time_base = stream.time_base
+            except (ValueError, av.FFmpegError):
+                anew = (
+                    USUAL.get(film.format.name, "") if stream.type == "audio" and stream.codec_context else ""
+                )
+        if anew:
+            pairs[stream.index] = Sound(stream, film, anew)
+            copy = pairs[stream.index].stream
+        elif copy is None:
+            left_out.append(f"{stream.type} {known}")
             continue
-        copy.time_base = stream.time_base
+        else:
+            pairs[stream.index] = copy
         copy.metadata.update(stream.metadata)
         copy.disposition = stream.disposition
-        pairs[stream.index] = copy
         if stream.type == "audio":
-            audio = "copied"
+            audio = anew or "copied"
     for what in left_out:
         log.warning(
             "film.left_out",
@@ -193,13 +208,20 @@ def _packets(source: Any, pairs: dict[int, Any], window: Window) -> "Iterator[Pa
             cover = packet.stream.disposition & _COVER
             if not cover and (time_s < (window.start_s or 0) or time_s >= (window.end_s or np.inf)):
                 continue
-        shift = round(window.shift_s / packet.time_base)
+        shift = round(window.shift_s / Fraction(packet.time_base))
+        to = pairs[packet.stream.index]
+        if isinstance(to, Sound):
+            yield from to.encoded(packet, shift)
+            continue
         if packet.pts is not None:
             packet.pts -= shift
         if packet.dts is not None:
             packet.dts -= shift
-        packet.stream = pairs[packet.stream.index]
+        packet.stream = to
         yield packet
+    for to in pairs.values():
+        if isinstance(to, Sound):
+            yield from to.encoded(None, 0)
 
 
 def _by_time(*streams: "Iterable[Packet[Any]]") -> "Iterator[Packet[Any]]":

@@ -1,5 +1,6 @@
 """Films made from films, encoded in segments: what is on the disk survives a crash."""
 
+import errno
 import os
 import threading
 from dataclasses import dataclass
@@ -20,13 +21,16 @@ from av.video.stream import VideoStream
 from ..core.errors import DeviceLostError, MissingInputError
 from ..core.frame import Pixels
 from ..core.settings import Size
-from .encoders import Encoder, matrix_of
+from .encoders import Encoder, EncoderLostError, matrix_of
 
 log = structlog.get_logger(__name__)
 
 _EXACT = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INP
 _FASTEST = 240.0
 """A rate above it is no rate: a film whose frames come when they come says 1000 or 90000."""
+_SCALED = {1: 1, 4: 4, 5: 5, 6: 6, 7: 7, 9: 9, 10: 9}
+"""The colour matrices that swscale computes, by ITU-T H.273's numbers."""
+_OF_THE_DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG, errno.EROFS})
 FORMAT = "mp4"
 """It keeps every time base exactly, unlike Matroska's milliseconds; a segment's times begin at 0, else its
 edit list would round the first one."""
@@ -62,7 +66,7 @@ class Developer:
         self._print = print_
         self._threads = threading.local()
         # What nobody said is taken as the reader took it: BT.709 from 720 lines on.
-        self._matrix = print_.matrix if print_.matrix not in (0, 2) else matrix_of(print_.size)
+        self._matrix = _SCALED.get(print_.matrix, matrix_of(print_.size))
 
     def develop(self, pixels: Pixels) -> VideoFrame:
         """BGR of at least the print's size, cut to it, in the encoder's format and the film's matrix."""
@@ -124,7 +128,10 @@ class SegmentWriter:
             raise MissingInputError(f"cannot write {path}: {_reason(error)}", "save elsewhere") from error
 
     def put(self, picture: VideoFrame, pts: int, duration: int) -> None:
-        """Encodes one picture of the print's format. Raises DeviceLostError when it cannot be written."""
+        """Encodes one picture of the print's format.
+
+        Raises DeviceLostError when it cannot be written, EncoderLostError when the encoder gives up.
+        """
         if self._first is None:
             self._first = pts
         picture.pts, picture.time_base = pts - self._first, self._print.time_base
@@ -159,7 +166,10 @@ class SegmentWriter:
         try:
             self._file.mux(self._stream.encode(picture))
         except (OSError, av.FFmpegError) as error:
-            raise full(self._path, error) from error
+            if getattr(error, "errno", None) in _OF_THE_DISK:
+                raise full(self._path, error) from error
+            name = self._print.encoder.name
+            raise EncoderLostError(f"encoder {name} failed ({_reason(error)})", "take another one") from error
 
 
 def video_stream(file: OutputContainer, print_: Print) -> VideoStream:

@@ -7,18 +7,28 @@ from pathlib import Path
 import av
 import msgspec
 import pytest
-from films import make_film, numbers, sound, times
+from films import make_film, numbers, sound, stripes, times
 
-from faceswapd.core.errors import BadInputError, DisclosureError, FaceswapdError, MissingInputError
+from faceswapd.core.errors import (
+    BadInputError,
+    DisclosureError,
+    FaceswapdError,
+    MissingInputError,
+    UsageError,
+)
 from faceswapd.core.frame import Frame
 from faceswapd.core.meter import Meter
 from faceswapd.core.params import Params
-from faceswapd.daemon.film_job import FilmJob, FilmOptions, Told
+from faceswapd.daemon import film_job
+from faceswapd.daemon.film_frames import FilmOptions, Told
+from faceswapd.daemon.film_job import FilmJob
 from faceswapd.daemon.studio import Studio
 from faceswapd.faces.face import Sighting
 from faceswapd.inference.pool import Pool
 from faceswapd.processors.chain import Chain, Step
 from faceswapd.processors.processor import Picture, Render
+from faceswapd.sinks.encoders import Encoder, EncoderLostError
+from faceswapd.sinks.segments import SegmentWriter
 from faceswapd.trust.disclosure import Disclosure
 
 QUICK = FilmOptions(preset="ultrafast")
@@ -203,3 +213,132 @@ def test_another_job_does_not_go_on_with_it(studio: Studio, tmp_path: Path) -> N
     told = run(studio, source, tmp_path / "b.mp4", msgspec.structs.replace(options, quality=30), resume=True)
     assert told.resumed == 0
     assert numbers(tmp_path / "b.mp4") == list(range(60))
+
+
+@pytest.mark.parametrize(("fps", "expected"), [(60.0, 60), (15.0, 15), (24.0, 24), (30.0, 30)])
+def test_a_constant_rate_repeats_or_leaves_out(
+    studio: Studio, tmp_path: Path, fps: float, expected: int
+) -> None:
+    source = make_film(tmp_path / "a.mp4", 30, sound=True)
+    told = run(studio, source, tmp_path / "b.mp4", msgspec.structs.replace(QUICK, fps=fps))
+    assert told.frames_in == 30
+    assert told.frames_out == expected
+    assert times(tmp_path / "b.mp4") == [Fraction(n, round(fps)) for n in range(expected)]
+    shown = numbers(tmp_path / "b.mp4")
+    assert shown[0] == 0
+    assert shown == sorted(shown)
+    assert all(abs(shown[n] - n * 30 / fps) <= 1 for n in range(expected))
+
+
+def test_ten_bits_stay_ten_bits(studio: Studio, tmp_path: Path) -> None:
+    source = make_film(tmp_path / "a.mkv", 6, codec="ffv1", pix_fmt="yuv420p10le")
+    run(studio, source, tmp_path / "b.mkv", FilmOptions(encoder="libx265", preset="ultrafast"))
+    with av.open(tmp_path / "b.mkv") as file:
+        assert file.streams.video[0].pix_fmt == "yuv420p10le"
+    run(studio, source, tmp_path / "c.mkv")
+    with av.open(tmp_path / "c.mkv") as file:
+        assert file.streams.video[0].pix_fmt == "yuv420p"
+    assert numbers(tmp_path / "b.mkv") == numbers(tmp_path / "c.mkv") == list(range(6))
+
+
+def colours(path: Path) -> tuple[int, int, int]:
+    with av.open(path) as file:
+        context = file.streams.video[0].codec_context
+        return context.colorspace, context.color_primaries, context.color_trc
+
+
+@pytest.mark.parametrize("transfer", [16, 18])
+def test_high_dynamic_range_keeps_its_tags_or_is_made_ordinary(
+    studio: Studio, tmp_path: Path, transfer: int
+) -> None:
+    source = tmp_path / "a.mkv"
+    with av.open(source, "w") as file:
+        video = file.add_stream("libx265", rate=30, options={"x265-params": "log-level=none"})
+        video.width, video.height, video.pix_fmt = 64, 48, "yuv420p10le"
+        context = video.codec_context
+        context.colorspace, context.color_primaries, context.color_trc = 9, 9, transfer
+        for n in range(4):
+            picture = av.VideoFrame.from_ndarray(stripes(n), "bgr24").reformat(
+                format="yuv420p10le", dst_colorspace=9
+            )
+            picture.pts = n
+            file.mux(video.encode(picture))
+        file.mux(video.encode(None))
+    assert colours(source) == (9, 9, transfer)
+    kept = run(studio, source, tmp_path / "b.mp4", FilmOptions(encoder="hevc", preset="ultrafast"))
+    assert colours(tmp_path / "b.mp4") == (9, 9, transfer)
+    mapped = run(studio, source, tmp_path / "c.mp4")
+    assert colours(tmp_path / "c.mp4") == (1, 1, 1)
+    assert not any("dynamic range" in note for note in kept.notes)
+    assert any("dynamic range" in note for note in mapped.notes)
+
+
+def test_sound_that_does_not_fit_is_encoded_anew(studio: Studio, tmp_path: Path) -> None:
+    source = make_film(tmp_path / "a.mp4", 30, sound=True)
+    told = run(studio, source, tmp_path / "b.webm", FilmOptions(encoder="vp9"))
+    assert told.audio == "libopus"
+    told = run(studio, source, tmp_path / "c.mkv", msgspec.structs.replace(QUICK, sound_codec="flac"))
+    assert told.audio == "flac"
+    with av.open(tmp_path / "c.mkv") as file:
+        played = sum(f.samples for f in file.decode(audio=0))
+    with av.open(source) as file:
+        original = sum(f.samples for f in file.decode(audio=0))
+    assert abs(played - original) <= 1024
+    with pytest.raises(UsageError, match="sound as vp9"):
+        run(studio, source, tmp_path / "d.mkv", msgspec.structs.replace(QUICK, sound_codec="vp9"))
+    assert not (tmp_path / "d.mkv").exists()
+
+
+def test_pictures_that_were_not_processed_stay_behind(studio: Studio, tmp_path: Path) -> None:
+    source = tmp_path / "a.mkv"
+    with av.open(source, "w") as file:
+        streams = [file.add_stream("libx264", rate=30) for _ in range(2)]
+        for stream in streams:
+            stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for n in range(5):
+            for stream in streams:
+                picture = av.VideoFrame.from_ndarray(stripes(n), "bgr24").reformat(format="yuv420p")
+                picture.pts = n
+                file.mux(stream.encode(picture))
+        for stream in streams:
+            file.mux(stream.encode(None))
+    told = run(studio, source, tmp_path / "b.mkv")
+    with av.open(tmp_path / "b.mkv") as file:
+        assert len(file.streams.video) == 1
+    assert "left out: another video stream" in told.notes
+
+
+def test_an_encoder_that_fails_gives_way_to_the_next(
+    studio: Studio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put = SegmentWriter.put
+    written: list[int] = []
+
+    def fails(self: SegmentWriter, picture: av.VideoFrame, pts: int, duration: int) -> None:
+        written.append(pts)
+        if len(written) == 12:
+            raise EncoderLostError("encoder libx264 failed (session taken)", "take another one")
+        put(self, picture, pts, duration)
+
+    def choose(*args: object, without: frozenset[str] = frozenset(), **options: object) -> Encoder:
+        used.append(set(without))
+        return real(*args, without=frozenset(), **options)  # type: ignore[arg-type]
+
+    used: list[set[str]] = []
+    real = film_job.choose
+    monkeypatch.setattr(film_job, "choose", choose)
+    monkeypatch.setattr(SegmentWriter, "put", fails)
+    source = make_film(tmp_path / "a.mp4", 20)
+    told = run(studio, source, tmp_path / "b.mp4")
+    assert used == [set(), {"libx264"}]
+    assert numbers(tmp_path / "b.mp4") == list(range(20))
+    assert told.frames_out == 20
+    assert any("begun anew" in note for note in told.notes)
+
+
+def test_little_memory_changes_the_pace_and_nothing_else(studio: Studio, tmp_path: Path) -> None:
+    studio.max_bytes = 1  # there is never room for a second frame
+    source = make_film(tmp_path / "a.mp4", 12)
+    told = run(studio, source, tmp_path / "b.mp4")
+    assert numbers(tmp_path / "b.mp4") == list(range(12))
+    assert told.peak_bytes == 64 * 48 * 9

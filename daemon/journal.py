@@ -1,0 +1,96 @@
+"""What is done of a film, on the disk beside it: an interrupted job goes on from here."""
+
+import hashlib
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import structlog
+
+from ..core.errors import DeviceLostError, MissingInputError
+from ..sinks.segments import Segment
+
+log = structlog.get_logger(__name__)
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """A segment that is whole."""
+
+    file: str
+    first_pts: int
+    frames: int
+    faces: int
+    next_pts: int | None
+    """Where the next one begins; None: that was the last."""
+
+
+class _Page(msgspec.Struct):
+    job: str
+    entries: list[Entry] = []
+
+
+class Journal:
+    """The segments of one job in its folder, in order."""
+
+    def __init__(self, folder: Path, page: _Page) -> None:
+        self._folder, self._page = folder, page
+
+    @classmethod
+    def opened(cls, folder: Path, facts: Mapping[str, Any], *, resume: bool) -> "Journal":
+        """The journal in `folder`: the one that is there with `resume`, if it is of the very same job, else a
+        new one in an empty folder. `facts` are all that the frames depend on.
+
+        Raises MissingInputError when nothing can be written there.
+        """
+        job = hashlib.sha256(msgspec.json.encode(facts, enc_hook=str)).hexdigest()
+        file = folder / "journal.json"
+        if resume and file.exists():
+            try:
+                page = msgspec.json.decode(file.read_bytes(), type=_Page)
+            except msgspec.DecodeError:  # the power went while it was written
+                page = _Page("")
+            if page.job == job and all((folder / e.file).exists() for e in page.entries):
+                return cls(folder, page)
+            log.warning("film.begun_anew", folder=str(folder), why="the job is not the same any more")
+        shutil.rmtree(folder, ignore_errors=True)
+        try:
+            folder.mkdir()
+        except OSError as error:
+            raise MissingInputError(
+                f"cannot write {folder.parent} ({error.strerror})", "save elsewhere"
+            ) from None
+        return cls(folder, _Page(job))
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """All segments that are done."""
+        return tuple(self._page.entries)
+
+    @property
+    def complete(self) -> bool:
+        """No segment is missing."""
+        return bool(self._page.entries) and self._page.entries[-1].next_pts is None
+
+    def segments(self) -> list[Segment]:
+        """The same as the film's assembly takes them."""
+        return [Segment(self._folder / e.file, e.first_pts, e.frames) for e in self._page.entries]
+
+    def enter(self, segment: Segment, faces: int, next_pts: int | None) -> None:
+        """Notes one more segment; it is on the disk when this returns. Raises DeviceLostError."""
+        self._page.entries.append(
+            Entry(segment.path.name, segment.first_pts, segment.frames, faces, next_pts)
+        )
+        fresh = self._folder / "journal.new"
+        try:
+            with fresh.open("wb") as file:
+                file.write(msgspec.json.encode(self._page))
+                file.flush()
+                os.fsync(file.fileno())
+            fresh.replace(self._folder / "journal.json")
+        except OSError as error:
+            raise DeviceLostError(
+                f"{fresh} could not be written: {error.strerror}", "free some space there"
+            ) from None
