@@ -8,7 +8,11 @@ from numpy.typing import NDArray
 from ..core.sound import RATE, Block, Samples
 
 _BANDWIDTH_HZ = 0.1  # of the loop: block times tremble by milliseconds, crystals drift over minutes
-_GAP_NS = 60_000_000  # blocks that come so much later have lost some before them
+_TREMBLE_NS = 2_000_000  # no block pulls the loop by more: one that a busy machine delayed says little
+_OFF = 1e-3  # no crystal is further off
+_STEP_NS = 5_000_000  # an error of that size
+_STEP_S = 0.25  # that stays for so long is no trembling: the device has lost samples, or given some twice
+_GAP_NS = 1_000_000_000  # and one of this size needs no proof
 _TAPS = 16
 _PHASES = 4096
 
@@ -27,13 +31,15 @@ class Straightener:
 
     A delay-locked loop of second order smooths the times of the blocks and learns the device's true rate
     (F. Adriaensen, Using a DLL to filter time, 2005); the samples are then interpolated at our own ticks.
-    What a device loses becomes silence of the same length. Not safe for several threads.
+    What a device loses becomes silence of the same length, and what it gives twice is cut. Not safe for
+    several threads.
     """
 
     def __init__(self, channels: int, rate: int = RATE) -> None:
         self._rate = rate
         self._kernels = _kernels()
-        self._step_ns = 1e9 / rate  # of the device, as learnt
+        self._step_ns = self._nominal_ns = 1e9 / rate  # of the device, as learnt and as it says
+        self._off_s = 0.0  # for how long blocks have been off by a step
         self._next_ns: float | None = None  # when the next block begins, by the loop
         self._first_ns = 0  # of output sample 0
         self._made = 0  # output samples whose place in the input is known
@@ -50,18 +56,35 @@ class Straightener:
         if self._next_ns is None:
             self._next_ns, self._first_ns = float(block.captured_ns), block.captured_ns
         error_ns = block.captured_ns - self._next_ns
-        if error_ns < -_GAP_NS:  # time went back: the block is of the past
+        if error_ns < -_GAP_NS:  # the block is of the past
             return
-        if error_ns > _GAP_NS:
-            lost = round(error_ns / self._step_ns)
-            silence = np.zeros((lost, self._input.shape[1]), np.float32)
-            self._append(silence, self._next_ns, block.captured_ns)
-            self._next_ns, error_ns = float(block.captured_ns), 0.0
+        samples = self._mended(block.samples, error_ns)
+        if not len(samples):
+            return
         begin_ns = self._next_ns
-        omega = math.tau * _BANDWIDTH_HZ * count * self._step_ns / 1e9
-        self._next_ns += math.sqrt(2) * omega * error_ns + count * self._step_ns
-        self._step_ns += omega * omega * error_ns / count
-        self._append(block.samples, begin_ns, self._next_ns)
+        if samples is block.samples and self._off_s == 0:
+            omega = math.tau * _BANDWIDTH_HZ * count * self._step_ns / 1e9
+            pull_ns = max(-_TREMBLE_NS, min(_TREMBLE_NS, error_ns))
+            self._next_ns += math.sqrt(2) * omega * pull_ns
+            step_ns = self._step_ns + omega * omega * pull_ns / count
+            self._step_ns = max(self._nominal_ns * (1 - _OFF), min(self._nominal_ns * (1 + _OFF), step_ns))
+        self._next_ns += len(samples) * self._step_ns
+        self._append(samples, begin_ns, self._next_ns)
+
+    def _mended(self, samples: Samples, error_ns: float) -> Samples:
+        """The samples of a block that fit in; before it, silence for what was lost."""
+        assert self._next_ns is not None
+        self._off_s = self._off_s + len(samples) / self._rate if abs(error_ns) > _STEP_NS else 0.0
+        if self._off_s < _STEP_S and error_ns <= _GAP_NS:
+            return samples
+        self._off_s = 0.0
+        if error_ns < 0:
+            return samples[round(-error_ns / self._step_ns) :]
+        silence = np.zeros((round(error_ns / self._step_ns), samples.shape[1]), np.float32)
+        begin_ns = self._next_ns
+        self._next_ns += len(silence) * self._step_ns
+        self._append(silence, begin_ns, self._next_ns)
+        return samples
 
     def take(self, until_ns: int) -> Block | None:
         """The samples before `until_ns` that were not taken yet, as far as they are there."""

@@ -15,6 +15,7 @@ def straightened(
     tone_hz: float,
     jitter_s: float = 0.004,
     lost_s: tuple[float, float] = (0, 0),
+    late_s: dict[float, float] | None = None,
 ) -> tuple[int, NDArray[np.float32]]:
     """A tone heard by a device whose crystal is `ppm` fast and whose blocks of 10 ms come with jitter."""
     true_rate, block = rate * (1 + ppm * 1e-6), rate // 100
@@ -26,8 +27,11 @@ def straightened(
         if lost_s[0] <= begin_s < lost_s[1]:
             continue
         heard = np.sin(2 * np.pi * tone_hz * (first + np.arange(block)) / true_rate)
-        late_s = random.uniform(-jitter_s, jitter_s)
-        straightener.put(Block(heard.astype(np.float32)[:, None], BEGIN_NS + round((begin_s + late_s) * 1e9)))
+        delayed_s = max((d for at, d in (late_s or {}).items() if at <= begin_s < at + 0.05), default=0.0)
+        block_late_s = delayed_s + random.uniform(-jitter_s, jitter_s)
+        straightener.put(
+            Block(heard.astype(np.float32)[:, None], BEGIN_NS + round((begin_s + block_late_s) * 1e9))
+        )
         if part := straightener.take(BEGIN_NS + round(begin_s * 1e9)):
             got.append(part)
     end = 0
@@ -78,6 +82,15 @@ def test_a_block_of_the_past_is_left_out() -> None:
     block = straightener.take(BEGIN_NS + 10**9)
     assert block is not None
     assert block.samples[100:].min() > 0.9
+
+
+def test_a_lost_block_and_late_ones_move_nothing_for_long() -> None:
+    first_ns, sound = straightened(
+        20, 8000, 0, 100, jitter_s=0, lost_s=(5.0, 5.01), late_s={9.0: 0.044, 12.0: 0.3}
+    )
+    assert np.abs(np.diff(sound)).max() < 1.0
+    for at_s in (2, 6, 10, 13, 18):
+        assert abs(late_ms(first_ns, sound, 8000, 100, at_s)) < 1.0, at_s
 
 
 @pytest.mark.slow
