@@ -48,4 +48,5 @@ def _linear(transfer: int) -> Points:
 def _gamma() -> Pixels:
     """BT.709's curve as 1024 steps of linear light to 8 bits."""
     light = np.arange(1024, dtype=np.float64) / 1023
-    return np.rint(255 * np.where(light < 0.018, 4.5 * light, 1.099 * light**0.45 - 0.099)).astype(np.uint8)
+    curve = np.where(light < 0.018, 4.5 * light, 1.099 * light**0.45 - 0.099)
+    return np.asarray(np.rint(255 * curve), np.uint8)

@@ -29,7 +29,9 @@ class Job:
     kind: Kind
 
 
-def plan(inputs: Iterable[str], output: Path, *, overwrite: bool = False, resume: bool = False) -> list[Job]:
+def plan(
+    inputs: Iterable[str], output: Path | None, *, overwrite: bool = False, resume: bool = False
+) -> list[Job]:
     """The jobs for files, folders and lists (`@FILE`, a path a line), in order.
 
     A folder gives the pictures and films in it and below, which keep their places in the output folder.
@@ -38,6 +40,8 @@ def plan(inputs: Iterable[str], output: Path, *, overwrite: bool = False, resume
     is left to its own job, so that the others are done.
     """
     words = [word for given in inputs for word in _listed(given)]
+    if not words or output is None:
+        raise UsageError(f"no {'output' if words else 'input'}", "write it as: process INPUT... -o OUT")
     folders = any(Path(word).is_dir() for word in words)
     many = len(words) > 1 or folders or output.is_dir() or not output.suffix
     jobs: list[Job] = []

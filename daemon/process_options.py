@@ -7,15 +7,23 @@ from typing import get_args
 from ..core.settings import EngineName
 from . import config
 
+FOREIGN = {
+    "--many-faces": "every face wears it (what is done anyway)",
+    "--map-faces": "processor map_faces",
+    "--mouth-mask": "processor mouth_mask",
+    "--nsfw-filter": "processor nsfw_filter",
+}
+"""Options of other tools that stand for a processor or for one of its parameters."""
+
 
 def add_process_options(parser: argparse.ArgumentParser) -> None:
     """Every option is None unless given, so that configuration and environment show through."""
     add = parser.add_argument
     add("input", nargs="*", metavar="INPUT", help="pictures, films, folders, or @LIST with a path a line")
-    add(
-        "-t", "--target", action="append", dest="input_too", metavar="INPUT", default=[], help="another input"
-    )
-    add("-o", "--output", required=True, metavar="OUT", help="a file for one input, else a folder")
+    add("-t", "--target", action="append", dest="inputs", metavar="INPUT", default=[], help="another input")
+    add("-o", "--output", metavar="OUT", help="a file for one input, else a folder")
+    add("--jobs", type=Path, metavar="FILE", help="many runs: TOML with [[job]] tables, or a list in JSON, of "
+        "these options without their dashes")  # fmt: skip
     add("--config", type=Path, metavar="FILE", help=f"configuration (default: {config.default_path()})")
     add("--processors", "--frame-processor", nargs="+", metavar="A,B",
         help="the chain, in order; none changes nothing (default: anonymize)")  # fmt: skip
@@ -23,13 +31,26 @@ def add_process_options(parser: argparse.ArgumentParser) -> None:
     add("-s", "--face", "--source", metavar="PHOTO|NAME", help="the face that is worn")
     add("--consent", metavar="BASIS", help="for a photo: self, permission, public-domain or synthetic")
     add("--no-badge", action="store_true", help="leave the mark out that swapped frames carry")
+    for option, text in FOREIGN.items():
+        add(option, action="store_true", help=text)
     add("--overwrite", action="store_true", help="replace files that exist")
     add("--resume", action="store_true", help="go on where an interrupted run was")
+    add("--dry-run", action="store_true", help="say what would be done, and do nothing")
     add("--trim", metavar="FROM-TO", help="only this part: 00:10-00:20, 12.5-, -1:00")
+    add("--fps", type=float, metavar="RATE", help="an even rate (default: every frame at its own time)")
+    add("--keep-fps", action="store_true", help="what is done anyway, unless --fps is given")
     add("--no-audio", action="store_true", help="leave the sound out")
+    add("--keep-audio", action="store_true", help="what is done anyway, unless --no-audio is given")
+    add("--audio-codec", metavar="NAME", help="encode the sound anew: aac, opus, flac, mp3 (default: copy)")
     add("--video-encoder", metavar="NAME", help="h264, hevc, av1, vp9 or an encoder's own name")
-    add("--video-quality", type=int, metavar="0-100", help="(default: 60)")
+    add("--video-quality", type=int, metavar="0-100", help="of films, and of pictures that lose a little "
+        "(default: 60, and a picture's own)")  # fmt: skip
     add("--video-preset", metavar="NAME", help="of the encoder: veryfast, medium, p5, ...")
+    add("--max-memory", metavar="SIZE", help="a limit: 4 is 4 GB, 1500M, 2.5G")
+    add("--keep-frames", type=Path, metavar="DIR", help="write every processed frame as a PNG too")
+    add(
+        "--preview", type=int, metavar="N", help="write a sheet of N frames before and after beside each film"
+    )
     add("--engine", choices=get_args(EngineName))
     add(
         "--execution-provider",

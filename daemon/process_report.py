@@ -1,8 +1,12 @@
 """What `process` tells at its end: a table for people, one object for programs."""
 
+from collections.abc import Sequence
+
 import msgspec
 from rich.console import Console
 from rich.table import Table
+
+from ..core.meter import Meter
 
 STAGES = ("decode", "convert", "detect", "swap", "encode")
 """Decoding waits for nothing; converting is colours, both ways; swap is all processors and the badge."""
@@ -15,6 +19,8 @@ class FileReport(msgspec.Struct, frozen=True):
     output: str
     frames_in: int = 0
     frames_out: int = 0
+    frames_expected: int | None = None
+    """As the file says, before it is read."""
     dropped: int = 0
     """Always 0: files never drop."""
     faces: int = 0
@@ -54,6 +60,46 @@ class ProcessReport(msgspec.Struct, frozen=True):
     failed: int
 
 
+def stages_of(meter: Meter) -> dict[str, float]:
+    """The mean time of a frame in each stage that there was, in ms."""
+    means = {stage: meter.mean_ms(stage) for stage in STAGES}
+    return {stage: round(ms, 3) for stage, ms in means.items() if ms}
+
+
+def summed(
+    files: Sequence[FileReport],
+    engine: dict[str, str],
+    workers: int,
+    seconds: float,
+    cpu_seconds: float,
+    memory_mb: float,
+) -> ProcessReport:
+    """The report of a run from those of its files."""
+    done = [r for r in files if r.error is None]
+    frames = sum(r.frames_out for r in done)
+    stages = {
+        stage: round(sum(r.stages_ms.get(stage, 0.0) * r.frames_out for r in done) / max(1, frames), 3)
+        for stage in STAGES
+        if any(stage in r.stages_ms for r in done)
+    }
+    return ProcessReport(
+        frames_in=sum(r.frames_in for r in done),
+        frames_out=frames,
+        dropped=sum(r.dropped for r in done),
+        seconds=round(seconds, 3),
+        fps=round((frames - sum(r.resumed for r in done)) / max(1e-6, seconds), 2),
+        stages_ms=stages,
+        encoder=", ".join(dict.fromkeys(r.encoder for r in done if r.encoder)),
+        engine=engine,
+        audio=", ".join(dict.fromkeys(r.audio for r in done)) or "none",
+        workers=workers,
+        memory_mb=round(memory_mb, 1),
+        cpu_seconds=round(cpu_seconds, 3),
+        files=tuple(files),
+        failed=len(files) - len(done),
+    )
+
+
 def to_json(result: ProcessReport) -> str:
     """One line of JSON."""
     return msgspec.json.encode(result).decode()
@@ -70,8 +116,22 @@ def limit(stages_ms: dict[str, float], workers: int) -> str:
     return max(shares, key=lambda stage: shares[stage])
 
 
-def show(result: ProcessReport, console: Console) -> None:
-    """The table for people."""
+def _plan(files: Sequence[FileReport], console: Console) -> None:
+    for file in files:
+        if file.error is not None:
+            console.print(f"would fail  {file.input}: {file.error}", style="red", highlight=False)
+            continue
+        what = [f"{file.size[0]}x{file.size[1]}", f"{file.frames_expected or '?'} frames", file.encoder]
+        film = f" ({', '.join(what)})" if file.encoder else ""
+        notes = f" {'; '.join(file.notes)}" if file.notes else ""
+        console.print(f"would write  {file.output}  from {file.input}{film}{notes}", highlight=False)
+
+
+def show(result: ProcessReport, console: Console, *, dry: bool = False) -> None:
+    """The table for people; `dry` tells what would be done."""
+    if dry:
+        _plan(result.files, console)
+        return
     table = Table(
         title=f"{result.frames_out} frames in {result.seconds:.1f} s, {result.fps:.1f} fps",
         title_justify="left",

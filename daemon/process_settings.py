@@ -6,25 +6,51 @@ from typing import Any
 import msgspec
 
 from ..core.errors import UsageError
-from ..core.settings import Settings
+from ..core.settings import ProcessorSettings, Settings
 from ..processors.library import Library
 from . import config
 from .film_frames import FilmOptions
 from .options import _assignment, _given
 from .run import _wearing
+from .units import parse_bytes
+
+ALIASES = {"face_swapper": "mesh_swap", "blur": "anonymize"}
+"""Processors of other tools that ours do the work of."""
+_SWITCHES = ("nsfw_filter", "map_faces", "mouth_mask")
+"""Options that put the processor of their name into the chain; one that does not exist is refused by name."""
 
 
 def process_settings(args: argparse.Namespace, library: Library) -> Settings:
     """The settings that configuration, environment and command line together say. Raises as `config.load`."""
-    chain = ",".join(args.processors) if args.processors else None
+    names = [n.strip() for word in args.processors or [] for n in word.split(",")]
     options: dict[str, Any] = {
-        "processors": chain,
+        "processors": ",".join(ALIASES.get(n, n) for n in names if n) if names else None,
         "badge": False if args.no_badge else None,
         "inference": _given(engine=args.engine, provider=args.provider, threads=args.threads),
     }
     settings = config.load(options, args.config)
     settings = _wearing(settings, library, args.face, args.consent)
-    return config.with_params(settings, [_assignment(text) for text in args.params])
+    more = tuple(ProcessorSettings(name) for name in _SWITCHES if getattr(args, name))
+    if more:
+        settings = msgspec.structs.replace(settings, processors=(*settings.processors, *more))
+    params = [_assignment(text) for text in args.params]
+    if args.many_faces:
+        params.append(("mesh_swap", "faces", "all"))
+    return config.with_params(settings, params)
+
+
+def max_bytes(text: str | None) -> int | None:
+    """`4` -> 4 GB, `1500M` -> bytes. Raises UsageError."""
+    if text is None:
+        return None
+    try:
+        return round(float(text) * (1 << 30)) if _number(text) else parse_bytes(text)
+    except ValueError:
+        raise UsageError(f"--max-memory {text}", "write it as 4, 1500M or 2.5G") from None
+
+
+def _number(text: str) -> bool:
+    return text.replace(".", "", 1).isdecimal()
 
 
 def film_options(args: argparse.Namespace) -> FilmOptions:
@@ -32,12 +58,16 @@ def film_options(args: argparse.Namespace) -> FilmOptions:
     quality = args.video_quality
     if quality is not None and not 0 <= quality <= 100:
         raise UsageError(f"--video-quality {quality}", "give 0 to 100")
+    if args.fps is not None and not 0 < args.fps <= 240:
+        raise UsageError(f"--fps {args.fps:g}", "give a rate above 0 and at most 240")
     start_s, end_s = parse_trim(args.trim) if args.trim else (None, None)
     changes = _given(
         encoder=args.video_encoder,
         quality=quality,
         preset=args.video_preset,
         sound=False if args.no_audio else None,
+        sound_codec=args.audio_codec,
+        fps=args.fps,
         start_s=start_s,
         end_s=end_s,
     )

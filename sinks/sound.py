@@ -33,6 +33,11 @@ def check(codec: str) -> None:
         raise UsageError(f"sound as {codec}", "try copy, aac, opus, flac or mp3")
 
 
+def _any(stream: Any) -> Any:
+    """PyAV's types do not know which kind of stream a codec's name makes."""
+    return stream
+
+
 class Sound:
     """One stream of sound in another codec. One thread."""
 
@@ -41,7 +46,7 @@ class Sound:
         name = NAMES.get(codec, codec)
         rate = _OPUS_HZ if name == "libopus" else source.rate
         try:
-            self.stream: Any = film.add_stream(name, rate=rate)
+            self.stream = _any(film.add_stream(name, rate=rate))
             self.stream.layout = source.layout.name
             self.stream.codec_context.bit_rate = _PER_CHANNEL * len(source.layout.channels)
             self.stream.codec_context.open()

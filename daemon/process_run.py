@@ -1,0 +1,169 @@
+"""The jobs of one call of `process`, one after another; pictures side by side."""
+
+import argparse
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from itertools import groupby
+from pathlib import Path
+
+import structlog
+from av.video.frame import VideoFrame
+
+from ..core.errors import FaceswapdError, MissingInputError
+from ..core.frame import Pixels
+from ..core.meter import Meter
+from ..sinks.picture import save
+from .contact_sheet import ContactSheet
+from .film_frames import Told
+from .film_job import FilmJob
+from .jobs import Job
+from .offline import Shot
+from .picture_job import PictureJob
+from .process_report import FileReport, limit, stages_of
+from .process_settings import film_options
+from .progress import Bar
+from .studio import Studio
+
+log = structlog.get_logger(__name__)
+
+SHEET = ".preview.png"
+
+
+@dataclass(slots=True)
+class Run:
+    """Runs jobs and keeps their reports."""
+
+    studio: Studio
+    args: argparse.Namespace
+    bar: Bar
+    alone: bool
+    """There is one job: its error is the run's."""
+    reports: list[FileReport] = field(default_factory=list)
+    engine: dict[str, str] = field(default_factory=dict)
+    """What served the models, at the end."""
+    exit_code: int = 0
+    """Of the first job that failed."""
+
+    def all(self, jobs: list[Job]) -> None:
+        """Every job; with `--dry-run` nothing is written. Raises FaceswapdError if it is the only one."""
+        film_options(self.args)  # a wrong option is said at once
+        for kind, group in groupby(jobs, key=lambda job: job.kind):
+            todo = [job for job in group if not self._there(job)]
+            if self.args.dry_run:
+                for job in todo:
+                    self._report(job, Meter(), lambda job=job: self._look(job))  # type: ignore[misc]
+            elif kind == "film":
+                for job in todo:
+                    self._film(job)
+            else:
+                self._pictures(todo)
+
+    def _there(self, job: Job) -> bool:
+        """An interrupted run had finished this one."""
+        if not self.args.resume or self.args.overwrite or not job.target.exists():
+            return False
+        note = "was there already"
+        self.reports.append(FileReport(str(job.source), str(job.target), notes=(note,)))
+        return True
+
+    def _look(self, job: Job) -> Told:
+        if job.kind == "picture":
+            if not job.source.is_file():
+                raise MissingInputError(f"picture {job.source}", "there is no such file")
+            return Told(total=1)
+        film = FilmJob(job.source, job.target, self.studio, film_options(self.args), Meter())
+        film.look()
+        return film.told
+
+    def _film(self, job: Job) -> None:
+        meter, begun = Meter(), False
+        sheet = ContactSheet(self.args.preview) if self.args.preview else None
+        keep: Path | None = self.args.keep_frames
+        if keep is not None:
+            keep = keep / job.source.stem
+            _folder(keep)
+
+        def tell(told: Told) -> None:
+            nonlocal begun
+            if not begun:
+                begun = True
+                self.bar.begin(job.source.name, told.total, told.resumed)
+            self.bar.at(told.frames_out, told.total, limit(stages_of(meter), self.studio.pool.workers))
+
+        def watch(shot: Shot[VideoFrame], before: Pixels, after: Pixels) -> None:
+            if sheet is not None and sheet.wants(shot.n, film.told.total):
+                sheet.add(shot.n, before, after)
+            if keep is not None:
+                save(keep / f"{shot.n:06}.png", after)
+
+        film = FilmJob(
+            job.source, job.target, self.studio, film_options(self.args), meter, self.args.resume,
+            tell=tell, watch=watch,
+        )  # fmt: skip
+        self._report(job, meter, film.run)
+        if sheet is not None:
+            sheet.save(job.target.with_name(job.target.name + SHEET))
+
+    def _pictures(self, jobs: list[Job]) -> None:
+        """As many at once as there are workers; reported in order."""
+        pool = self.studio.pool
+        pictures = PictureJob(self.studio, self.args.video_quality)
+        waiting: deque[tuple[Job, Meter, Future[Told]]] = deque()
+        self.bar.begin(f"{len(jobs)} pictures", len(jobs))
+        for n, job in enumerate([*jobs, *[None] * (pool.workers + 2)]):
+            if job is not None:
+                meter = Meter()
+                waiting.append((job, meter, pool.submit(_picture, pictures, job, meter)))
+            if waiting and (job is None or n > pool.workers):
+                first, meter, future = waiting.popleft()
+                self._report(first, meter, future.result)
+                self.bar.at(len(jobs) - len(waiting), len(jobs), limit(stages_of(meter), pool.workers))
+
+    def _report(self, job: Job, meter: Meter, work: Callable[[], Told]) -> None:
+        began_s = time.monotonic()
+        try:
+            if not self.args.dry_run:
+                _folder(job.target.parent)
+            told = work()
+        except FaceswapdError as error:
+            if self.alone:
+                raise
+            log.info("file.failed", file=str(job.source), error=str(error))
+            self.exit_code = self.exit_code or error.exit_code
+            self.reports.append(FileReport(str(job.source), str(job.target), error=str(error)))
+            return
+        seconds, stages = max(1e-6, time.monotonic() - began_s), stages_of(meter)
+        film = job.kind == "film"
+        self.reports.append(FileReport(
+            str(job.source),
+            str(job.target),
+            frames_in=told.frames_in,
+            frames_out=told.frames_out,
+            frames_expected=told.total,
+            faces=told.faces,
+            # A picture shares its time with others: the sum of its stages is what it cost.
+            seconds=round(seconds if film else sum(stages.values()) / 1000, 3),
+            fps=round((told.frames_out - told.resumed) / seconds, 2) if film else 0.0,
+            stages_ms=stages,
+            limit=limit(stages, self.studio.pool.workers) if stages else "",
+            encoder=told.encoder,
+            audio=told.audio,
+            size=told.size,
+            resumed=told.resumed,
+            notes=told.notes,
+        ))  # fmt: skip
+
+
+def _picture(pictures: PictureJob, job: Job, meter: Meter) -> Told:
+    _folder(job.target.parent)
+    return pictures.run(job.source, job.target, meter)
+
+
+def _folder(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise MissingInputError(f"folder {path} ({error.strerror})", "save elsewhere") from None

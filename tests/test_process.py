@@ -1,0 +1,242 @@
+"""The command as users call it."""
+
+import json
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from films import make_film, numbers, pictures, stripes, times
+from test_picture import scene
+
+from faceswapd.capture.portrait import Portrait
+from faceswapd.daemon.cli import main
+from faceswapd.daemon.process_settings import max_bytes, parse_trim
+from faceswapd.sinks.picture import save
+
+Call = Callable[..., dict[str, Any]]
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(autouse=True)
+def own_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    for name in ("XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME"):
+        monkeypatch.setenv(name, str(tmp_path / "home"))
+    before = signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
+@pytest.fixture
+def call(capsys: pytest.CaptureFixture[str]) -> Call:
+    def run(*words: str | Path, chain: str = "none", code: int = 0) -> dict[str, Any]:
+        capsys.readouterr()
+        chosen = ["--processors", chain] if chain else []
+        assert main(["process", *map(str, words), *chosen, "--json"]) == code
+        return dict(json.loads(capsys.readouterr().out)) if code == 0 or "failed" in words else {}
+
+    return run
+
+
+def test_the_numbers_that_programs_read(call: Call, tmp_path: Path) -> None:
+    source = make_film(tmp_path / "a.mp4", 12, sound=True)
+    result = call(source, "-o", tmp_path / "b.mp4", "--video-preset", "ultrafast")
+    assert (result["frames_in"], result["frames_out"], result["dropped"]) == (12, 12, 0)
+    assert result["encoder"] == result["files"][0]["encoder"] != ""
+    assert result["audio"] == "copied"
+    assert set(result["stages_ms"]) == {"decode", "convert", "swap", "encode"}
+    assert result["seconds"] > 0
+    assert result["fps"] > 0
+    assert numbers(tmp_path / "b.mp4") == list(range(12))
+
+
+def test_a_folder_of_films_and_pictures_and_one_that_fails(
+    call: Call, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "in"
+    (folder / "deep").mkdir(parents=True)
+    make_film(folder / "a.mp4", 4)
+    make_film(folder / "deep" / "b.avi", 5, codec="mpeg4")
+    (folder / "broken.mp4").write_bytes(b"no")
+    for n in range(5):
+        save(folder / f"é{n}.png", scene())
+    assert main(["process", str(folder), "-o", str(tmp_path / "out"), "--processors", "none", "--json"]) == 65
+    result = json.loads(capsys.readouterr().out)
+    assert result["failed"] == 1
+    assert {Path(f["output"]).name for f in result["files"] if f["error"] is None} == {
+        "a.mp4", "b.mp4", *(f"é{n}.png" for n in range(5))
+    }  # fmt: skip
+    assert numbers(tmp_path / "out" / "deep" / "b.mp4") == list(range(5))
+    assert not (tmp_path / "out" / "broken.mp4").exists()
+    # A picture that nothing changed is the same file.
+    assert (tmp_path / "out" / "é0.png").read_bytes() == (folder / "é0.png").read_bytes()
+
+
+def test_what_exists_is_safe(call: Call, tmp_path: Path) -> None:
+    source = make_film(tmp_path / "a.mp4", 3)
+    (tmp_path / "b.mp4").write_bytes(b"mine")
+    call(source, "-o", tmp_path / "b.mp4", code=64)
+    assert (tmp_path / "b.mp4").read_bytes() == b"mine"
+    call(source, "-o", tmp_path / "b.mp4", "--overwrite")
+    assert numbers(tmp_path / "b.mp4") == [0, 1, 2]
+
+
+def test_other_tools_words(call: Call, tmp_path: Path) -> None:
+    source = make_film(tmp_path / "a.mp4", 30)
+    call("--target", source, "--output", tmp_path / "b.mp4", "--keep-fps", "--keep-audio", "--max-memory", "4",
+         "--video-encoder", "libx264", "--video-quality", "50", "--execution-provider", "cpu",
+         "--execution-threads", "1", "--keep-frames", tmp_path / "frames")  # fmt: skip
+    assert len(list((tmp_path / "frames" / "a").iterdir())) == 30
+    call(source, "-o", tmp_path / "c.mp4", "--map-faces", code=64)
+    call(source, "-o", tmp_path / "c.mp4", "--video-quality", "101", code=64)
+    call(source, "-o", tmp_path / "c.mp4", "--max-memory", "lots", code=64)
+    call(source, "-o", tmp_path / "c.mp4", "--fps", "0", code=64)
+    call(source, code=64)
+
+
+def test_a_dry_run_writes_nothing(call: Call, tmp_path: Path) -> None:
+    source = make_film(tmp_path / "a.mp4", 7)
+    result = call(source, "-o", tmp_path / "deep" / "b.mp4", "--dry-run")
+    assert result["files"][0]["frames_expected"] == 7
+    assert result["files"][0]["size"] == [64, 48]
+    assert [p.name for p in tmp_path.iterdir() if p.name != "home"] == ["a.mp4"]
+
+
+def test_a_sheet_of_before_and_after(call: Call, tmp_path: Path) -> None:
+    source = make_film(tmp_path / "a.mp4", 20, (160, 120))
+    call(source, "-o", tmp_path / "b.mp4", "--preview", "3")
+    assert (tmp_path / "b.mp4.preview.png").stat().st_size > 1000
+
+
+@pytest.mark.parametrize("kind", ["toml", "json"])
+def test_a_file_of_jobs_is_one_run(call: Call, tmp_path: Path, kind: str) -> None:
+    source = make_film(tmp_path / "a.mp4", 30)
+    jobs = [
+        {"input": str(source), "output": str(tmp_path / "b.mp4"), "trim": "0-0.5"},
+        {"input": [str(source)], "output": str(tmp_path / "c.mkv"), "fps": 10, "video_preset": "ultrafast"},
+    ]
+    file = tmp_path / f"jobs.{kind}"
+    if kind == "json":
+        file.write_text(json.dumps(jobs))
+    else:
+        tables = ["[[job]]\n" + "".join(f"{k} = {json.dumps(v)}\n" for k, v in job.items()) for job in jobs]
+        file.write_text("\n".join(tables))
+    result = call("--jobs", file)
+    assert [f["frames_out"] for f in result["files"]] == [15, 10]
+    assert result["frames_out"] == 25
+    file.write_text("[[job]]\nnonsense = 1\n" if kind == "toml" else '[{"nonsense": 1}]')
+    call("--jobs", file, code=64)
+    call("--jobs", tmp_path / "none.toml", code=66)
+
+
+def test_a_finished_film_is_left_alone_by_resume(call: Call, tmp_path: Path) -> None:
+    source = make_film(tmp_path / "a.mp4", 3)
+    call(source, "-o", tmp_path / "b.mp4")
+    before = (tmp_path / "b.mp4").stat().st_mtime_ns
+    result = call(source, "-o", tmp_path / "b.mp4", "--resume")
+    assert (tmp_path / "b.mp4").stat().st_mtime_ns == before
+    assert "already" in result["files"][0]["notes"][0]
+
+
+def test_faces_are_hidden_in_films_and_pictures(call: Call, tmp_path: Path) -> None:
+    source = Portrait((320, 240), 30.0)
+    source.open()
+    shots = [source.read().pixels for _ in range(6)]
+    film = make_film(tmp_path / "a.mp4", 6, (320, 240), pictures=iter(shots), options={"crf": "10"})
+    save(tmp_path / "p.png", shots[0])
+    result = call(film, tmp_path / "p.png", "-o", tmp_path / "out", chain="anonymize")
+    assert [f["faces"] for f in result["files"]] == [6, 1]
+    assert result["engine"]
+    before = np.asarray(shots[0], np.int16)
+    for after in (pictures(tmp_path / "out" / "a.mp4")[0], pictures(tmp_path / "out" / "p.png")[0]):
+        changed = np.abs(np.asarray(after, np.int16) - before).max(axis=2)
+        assert changed.max() > 60  # the face
+        assert np.median(changed) < 12  # all the rest
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("00:10-00:20", (10, 20)), ("1:02:03.5-", (3723.5, None)), ("-5", (None, 5)), ("0-1:00", (0, 60))],
+)
+def test_trims(text: str, expected: tuple[float | None, float | None]) -> None:
+    assert parse_trim(text) == expected
+
+
+@pytest.mark.parametrize("text", ["", "-", "10", "20-10", "a-b", "1:2:3:4-", "5-5"])
+def test_trims_that_mean_nothing(text: str) -> None:
+    with pytest.raises(Exception, match="--trim"):
+        parse_trim(text)
+
+
+def test_a_bare_number_of_memory_is_gigabytes() -> None:
+    assert max_bytes("4") == 4 << 30
+    assert max_bytes("1.5") == 3 << 29
+    assert max_bytes("700M") == 700 << 20
+    assert max_bytes(None) is None
+
+
+@pytest.mark.slow
+def test_killed_at_any_moment_it_goes_on_to_the_same_film(tmp_path: Path) -> None:
+    def scenes() -> Iterator[Any]:
+        for n in range(1500):
+            yield np.roll(np.kron(stripes(n), np.ones((5, 5, 1), np.uint8)), n, axis=0)
+
+    source = make_film(tmp_path / "a.mp4", 1500, (320, 240), pictures=scenes(), gop=30, sound=True)
+    words = [sys.executable, str(ROOT / "faceswapd.py"), "process", str(source), "--processors", "none", "-q"]
+    subprocess.run([*words, "-o", str(tmp_path / "whole.mp4")], check=True)
+    dice, kills = random.Random(7), 0
+    for _ in range(60):
+        job = subprocess.Popen([*words, "-o", str(tmp_path / "b.mp4"), "--resume"])
+        try:
+            job.wait(dice.uniform(0.3, 4.0))
+        except subprocess.TimeoutExpired:
+            job.send_signal(signal.SIGKILL)
+            job.wait()
+            kills += 1
+            assert not (tmp_path / "b.mp4").exists() or job.returncode == 0
+            continue
+        break
+    assert job.returncode == 0
+    assert kills > 0
+    assert (tmp_path / "b.mp4").read_bytes() == (tmp_path / "whole.mp4").read_bytes()
+    assert times(tmp_path / "b.mp4") == times(source)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+def test_a_limit_on_memory_holds_at_4k(tmp_path: Path) -> None:
+    def noise() -> Iterator[Any]:
+        one = np.random.default_rng(0).integers(0, 255, (2160, 3840, 3), np.uint8)
+        for n in range(48):
+            yield np.roll(one, 16 * n, axis=1)
+
+    source = make_film(
+        tmp_path / "a.mp4", 48, (3840, 2160), pictures=noise(), options={"preset": "ultrafast"}
+    )
+    words = [
+        sys.executable,
+        str(ROOT / "faceswapd.py"),
+        "process",
+        str(source),
+        "-o",
+        str(tmp_path / "b.mp4"),
+    ]
+    job = subprocess.Popen([*words, "--max-memory", "1.5", "-q"])
+    peak_kb = 0
+    while job.poll() is None:
+        try:
+            status = Path(f"/proc/{job.pid}/status").read_text()
+        except OSError:
+            break
+        peaks = [int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")]
+        peak_kb = max([peak_kb, *peaks])
+        time.sleep(0.05)
+    assert job.wait() == 0
+    assert 0 < peak_kb * 1024 < 1.5 * (1 << 30)
+    assert len(times(tmp_path / "b.mp4")) == 48
