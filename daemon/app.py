@@ -3,7 +3,7 @@
 import asyncio
 import signal
 from collections.abc import Callable, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 
 import structlog
@@ -13,7 +13,7 @@ from ..capture.sources import make_source
 from ..control.server import ControlServer
 from ..core.clock import Clock, SystemClock
 from ..core.errors import FaceswapdError
-from ..core.events import State, Stats
+from ..core.events import Logged, State, Stats
 from ..core.frame import Frame
 from ..core.meter import Meter
 from ..core.settings import Settings
@@ -34,11 +34,12 @@ from .desk import Desk
 from .intake import Intake
 from .lag import watch_lag
 from .live import Live
+from .logs import Relay
 from .outputs import kind
 from .places import Places
 from .presets import Presets
 from .recording import Recordings
-from .state import Rooms, StateBoard
+from .state import Problems, Rooms, StateBoard
 from .threads import share_cores
 
 log = structlog.get_logger(__name__)
@@ -73,6 +74,8 @@ class App:
     meter: Meter = field(default_factory=Meter)
     on_ready: Callable[[StateBoard], None] = lambda _: None
     """Called once, when the first processed frame has been handed out."""
+    relay: Relay | None = None
+    """Where the log comes by, for clients that listen to it."""
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     """Set it to end the run in order."""
 
@@ -89,53 +92,13 @@ class App:
 
     async def _run(self, house: AsyncExitStack) -> Ending:
         started_ns = self.clock.now_ns()
-        loop = asyncio.get_running_loop()
-        settings = self.settings
+        settings, loop = self.settings, asyncio.get_running_loop()
+        self._catch_signals(loop)
 
         # Outward: what shows something first, so that a camera application has a picture while models load.
-        boards: list[StateBoard] = []  # filled once it is made: sinks may fail before
-
-        def sink_problem(sink: Sink, text: str) -> None:
-            for board in boards:
-                board.problem(sink.name, text)
-
-        def sink_failed(sink: Sink, error: Exception) -> None:
-            if not recordings.failed(sink, error):
-                sink_problem(sink, str(error))
-
-        def record_problem(text: str) -> None:
-            for board in boards:
-                board.problem("record", text)
-
-        fanout = Fanout(
-            self.sinks, settings.size, settings.fps, self.clock, self.meter,
-            on_failure=sink_failed,
-            on_recovery=lambda sink: sink_problem(sink, ""),
-        )  # fmt: skip
-        journal = Journal(self.places.state / "recordings")
-        recordings = Recordings(settings, fanout, self.clock, journal, problem=record_problem)
-        await fanout.start()
-        house.push_async_callback(fanout.close)
-        house.push_async_callback(recordings.close)
-        await recordings.start_replay()
-        if settings.record.path is not None:
-            await recordings.start_recording(settings.record.path)
-
-        def tell_engines() -> None:
-            for board in boards:
-                board.engines_changed(engines.problems)
-
-        def engines_changed() -> None:  # on any thread
-            loop.call_soon_threadsafe(tell_engines)
-
-        engines = Engines(
-            settings.inference, cache=self.places.cache / "engines.json", changed=engines_changed
-        )
-        house.callback(engines.close)
-        share_cores(engines.plan)
-        pool = Pool("infer", engines.plan.workers)
-        house.callback(pool.close)
-        house.push_async_callback(pool.drain, DRAIN_S)  # no model is released under a run
+        problems = Problems()
+        fanout, recordings = await self._outputs(house, problems)
+        engines, pool = self._engines(house, problems)
         known = registry(Workshop(engines, self.library))
         builder = ChainBuilder(known)
         self.library.has_face = face_finder(engines)
@@ -148,32 +111,22 @@ class App:
             settings, slot, tracker.result(), pool, fanout, self.meter, self.clock, chain.result(),
             Gate(Policy(settings.on_no_face, round(settings.hold_s * 1e9))), Disclosure(settings.badge),
         )  # fmt: skip
-        intake = Intake(
-            slot, self.clock, self.meter,
-            on_lost=lambda error: board.source_lost(error), on_found=lambda: board.source_found(),
-        )  # fmt: skip
+        intake = Intake(slot, self.clock, self.meter)
         rooms = Rooms(
             builder, known, self.library, live, fanout, engines.serving, self.meter, self.clock,
-            Presets(self.places.presets),
+            Presets(self.places.presets), problems,
         )  # fmt: skip
         board = Desk(
             settings, self.version, rooms, intake, lambda path: make_source(path, settings.size, settings.fps)
         )
         board.recordings = recordings
-        live.on_showing = board.showing
-        boards.append(board)
         board.set_outputs(tuple((sink.name, kind(sink)) for sink in self.sinks))
+        live.on_showing = board.showing
+        intake.on_lost, intake.on_found = board.source_lost, board.source_found
 
-        server: ControlServer | None = None
-        if settings.control.enabled:
-            server = ControlServer(board, settings.control, self.places.runtime)
-            await server.start()
-            house.push_async_callback(server.close)
-            board.tell = server.publish
-
+        server = await self._control(house, board)
         await intake.start(self.source)
         board.set_source(self.source.name)
-        self._catch_signals(loop)
 
         async with asyncio.TaskGroup() as tasks:
             helpers = [
@@ -198,6 +151,65 @@ class App:
                         task.cancel()
         first_s = None if live.first_ns is None else (live.first_ns - started_ns) / 1e9
         return Ending(board.state(), board.stats(), first_s, recordings.record_status().films)
+
+    async def _outputs(self, house: AsyncExitStack, problems: Problems) -> tuple[Fanout, Recordings]:
+        """Opens the sinks, which show the placeholder from now on, and begins what is to be recorded."""
+
+        def failed(sink: Sink, error: Exception) -> None:
+            if not recordings.failed(sink, error):
+                problems.say(sink.name, str(error))
+
+        fanout = Fanout(
+            self.sinks, self.settings.size, self.settings.fps, self.clock, self.meter,
+            on_failure=failed, on_recovery=lambda sink: problems.say(sink.name, ""),
+        )  # fmt: skip
+        journal = Journal(self.places.state / "recordings")
+        recordings = Recordings(
+            self.settings, fanout, self.clock, journal, problem=lambda text: problems.say("record", text)
+        )
+        await fanout.start()
+        house.push_async_callback(fanout.close)
+        house.push_async_callback(recordings.close)
+        await recordings.start_replay()
+        if self.settings.record.path is not None:
+            await recordings.start_recording(self.settings.record.path)
+        return fanout, recordings
+
+    def _engines(self, house: AsyncExitStack, problems: Problems) -> tuple[Engines, Pool]:
+        """The engines and the pool that their provider bears; nothing is loaded yet."""
+        loop = asyncio.get_running_loop()
+
+        def tell() -> None:
+            problems.say("engines", "; ".join(engines.problems))
+
+        def changed() -> None:  # on any thread
+            loop.call_soon_threadsafe(tell)
+
+        engines = Engines(self.settings.inference, cache=self.places.cache / "engines.json", changed=changed)
+        house.callback(engines.close)
+        share_cores(engines.plan)
+        pool = Pool("infer", engines.plan.workers)
+        house.callback(pool.close)
+        house.push_async_callback(pool.drain, DRAIN_S)  # no model is released under a run
+        return engines, pool
+
+    async def _control(self, house: AsyncExitStack, board: Desk) -> ControlServer | None:
+        """The control channel, listening; None if the settings want none."""
+        if not self.settings.control.enabled:
+            return None
+        server = ControlServer(board, self.settings.control, self.places.runtime)
+        await server.start()
+        house.push_async_callback(server.close)
+        board.tell = server.publish
+        if self.relay is not None:
+            loop = asyncio.get_running_loop()
+
+            def relay(entry: Logged) -> None:  # on any thread
+                with suppress(RuntimeError):  # the loop was closed while a thread still had a word to say
+                    loop.call_soon_threadsafe(server.publish, entry)
+
+            self.relay.listener = relay
+        return server
 
     async def _first(self, live: Live, board: StateBoard, engines: Engines) -> None:
         """What waits for the first processed frame: the clock of `for_s`, and the timing of the engines."""

@@ -20,23 +20,15 @@ READ_S = 5.0
 
 
 class Intake:
-    """Feeds the slot from one source at a time. All methods belong to the event loop.
+    """Feeds the slot from one source at a time. All methods belong to the event loop."""
 
-    `on_lost` and `on_found` are called in the loop, around the absence of the source at work.
-    """
-
-    def __init__(
-        self,
-        slot: Slot[Frame],
-        clock: Clock,
-        meter: Meter,
-        on_lost: Callable[[DeviceLostError], None],
-        on_found: Callable[[], None],
-    ) -> None:
+    def __init__(self, slot: Slot[Frame], clock: Clock, meter: Meter) -> None:
+        self.on_lost: Callable[[DeviceLostError], None] = lambda _: None
+        self.on_found: Callable[[], None] = lambda: None
+        """Called in the event loop around the absence of the source at work."""
         self._slot = slot
         self._clock = clock
         self._meter = meter
-        self._on_lost, self._on_found = on_lost, on_found
         self._loop = asyncio.get_running_loop()
         self._pump: Pump | None = None
         self.source: Source | None = None
@@ -72,15 +64,19 @@ class Intake:
                 self._slot.end()
 
         def lost(error: DeviceLostError) -> None:
-            self._loop.call_soon_threadsafe(self._told, source, self._on_lost, error)
+            self._loop.call_soon_threadsafe(self._lost, source, error)
 
         def found() -> None:
-            self._loop.call_soon_threadsafe(self._told, source, self._on_found)
+            self._loop.call_soon_threadsafe(self._found, source)
 
         return Pump(
             source, offer, self._clock, self._meter, reopen=True, on_end=end, on_lost=lost, on_found=found
         )  # fmt: skip
 
-    def _told(self, source: Source, callback: Callable[..., None], *args: object) -> None:
+    def _lost(self, source: Source, error: DeviceLostError) -> None:
         if self.source is source:
-            callback(*args)
+            self.on_lost(error)
+
+    def _found(self, source: Source) -> None:
+        if self.source is source:
+            self.on_found()

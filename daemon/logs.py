@@ -3,9 +3,13 @@
 import logging
 import os
 import sys
-from typing import TextIO, cast
+from collections.abc import Callable, MutableMapping
+from datetime import UTC, datetime
+from typing import Any, TextIO, cast
 
 import structlog
+
+from ..core.events import Logged
 
 
 class _Stderr:
@@ -18,7 +22,24 @@ class _Stderr:
         sys.stderr.flush()
 
 
-def configure(level: int = logging.INFO) -> None:
+class Relay:
+    """Hands every entry of the log to whoever listens, for instance the control channel."""
+
+    def __init__(self) -> None:
+        self.listener: Callable[[Logged], None] | None = None
+        """Called on the thread that logs."""
+
+    def __call__(self, _: Any, __: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        """A structlog processor: leaves the entry as it is."""
+        if self.listener is not None:
+            fields = {k: v if isinstance(v, bool | int | float) else str(v) for k, v in entry.items()}
+            event, level = str(fields.pop("event", "")), str(fields.pop("level", ""))
+            fields = {k: v for k, v in fields.items() if k not in ("exc_info", "timestamp")}
+            self.listener(Logged(datetime.now(UTC).isoformat(timespec="milliseconds"), level, event, fields))
+        return entry
+
+
+def configure(level: int = logging.INFO, relay: Relay | None = None) -> None:
     """Called once, by a command that runs the pipeline; `level` is one of `logging`."""
     terminal = sys.stderr.isatty()
     journal = bool(os.environ.get("JOURNAL_STREAM"))
@@ -26,6 +47,8 @@ def configure(level: int = logging.INFO) -> None:
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
     ]
+    if relay is not None:
+        processors.append(relay)
     if not journal:  # the journal has its own clock
         processors.append(structlog.processors.TimeStamper(fmt="%H:%M:%S" if terminal else "iso"))
     if terminal:

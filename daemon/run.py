@@ -21,7 +21,7 @@ from ..processors.library import Library
 from ..sinks.video import CONTAINERS
 from . import places
 from .app import App, Ending
-from .logs import configure
+from .logs import Relay, configure
 from .options import run_settings
 from .outputs import how_to_get_one, make_outputs
 from .report import Report, report, show, to_json
@@ -32,13 +32,14 @@ log = structlog.get_logger(__name__)
 
 def run(args: argparse.Namespace) -> int:
     """The daemon. Without a virtual camera it ends with 69 unless another output is named."""
-    configure(logging.DEBUG if args.verbose else logging.INFO)
+    relay = Relay()
+    configure(logging.DEBUG if args.verbose else logging.INFO, relay)
     settings = run_settings(args)
     library = Library(places.data_dir())
     settings = _wearing(settings, library, args.face, args.consent)
     films = [word for word in settings.outputs if Path(word).suffix.lower() in CONTAINERS]
     app = _app(settings, library, overwrite=args.overwrite)
-    app.on_ready = _say_ready
+    app.relay, app.on_ready = relay, _say_ready
     ending = serve(app)
     saved = [*films, *ending.recorded]
     result = report(ending.state, ending.stats, saved[0] if saved else None, ending.first_frame_s)

@@ -58,6 +58,32 @@ class Override(Protocol):
         """Shows one picture at once, before any queue; None ends it."""
 
 
+class Problems:
+    """What is wrong now, a line for each part that has a problem. In the event loop only."""
+
+    def __init__(self) -> None:
+        self.on_change: Callable[[], None] = lambda: None
+        """Called after everything that was said."""
+        self._texts: dict[str, str] = {}
+
+    def say(self, topic: str, text: str) -> None:
+        """What is wrong with a part (a sink's name, "source", "engines"); an empty text: all is well again."""
+        if text:
+            self._texts[topic] = text
+        else:
+            self._texts.pop(topic, None)
+        self.on_change()
+
+    def of(self, topic: str) -> str:
+        """What is wrong with one part; empty if nothing is."""
+        return self._texts.get(topic, "")
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """All of them, the oldest first."""
+        return tuple(self._texts.values())
+
+
 @dataclass(frozen=True, slots=True)
 class Rooms:
     """What the board speaks for."""
@@ -71,6 +97,7 @@ class Rooms:
     meter: Meter
     clock: Clock
     presets: Presets
+    problems: Problems
 
 
 class Recorder(Recording, Replaying, Protocol):
@@ -91,7 +118,8 @@ class StateBoard:
         self._meter, self._clock, self._presets = rooms.meter, rooms.clock, rooms.presets
         self._started_ns = rooms.clock.now_ns()
         self._changing = asyncio.Lock()
-        self._problems: dict[str, str] = {}
+        self._problems = rooms.problems
+        self._problems.on_change = self._problems_changed
         self._frozen: Pixels | None = None
         self._covered: Pixels | None = None
         self._outputs: tuple[tuple[str, str], ...] = ()
@@ -106,13 +134,16 @@ class StateBoard:
             face=rooms.live.chain.face,
             on_no_face=settings.on_no_face,
             showing=Showing.PLACEHOLDER.value,
-            engine={},
+            engine=rooms.engines(),
             version=version,
         )
 
     def state(self) -> State:
         """The state now; which engine serves a model is looked up at every call."""
-        return msgspec.structs.replace(self._state, engine=self._engines())
+        showing = self._state.showing
+        if self._covered is not None:
+            showing = "freeze" if self._covered is self._frozen else "placeholder"
+        return msgspec.structs.replace(self._state, engine=self._engines(), showing=showing)
 
     def stats(self) -> Stats:
         """The numbers now."""
@@ -147,7 +178,7 @@ class StateBoard:
     def outputs(self) -> tuple[OutputInfo, ...]:
         """The outputs of this run, with what is wrong with each."""
         return tuple(
-            OutputInfo(name, kind, self._settings.fps, self._problems.get(name, ""))
+            OutputInfo(name, kind, self._settings.fps, self._problems.of(name))
             for name, kind in self._outputs
         )
 
@@ -175,35 +206,46 @@ class StateBoard:
     async def execute(self, commands: tuple[Command, ...]) -> State:
         """Applies all of them at one frame boundary, or none.
 
-        What takes long (reading a photo, loading a model) happens in a thread while the old chain runs on.
+        What takes long (reading a photo, loading a model) happens in a thread while the old chain runs on;
+        privacy and freezing alone wait for none of it.
         """
+        if all(isinstance(command, SetPrivacy | SetFreeze) for command in commands):
+            return self._apply(commands)
         async with self._changing:
-            chain, on_no_face, badge = self._live.chain, self._live.on_no_face, self._live.badge
-            privacy, frozen = self._state.privacy, self._state.frozen
+            chain, policy = self._live.chain, (self._live.on_no_face, self._live.badge)
             for command in commands:
                 match command:
-                    case SetPrivacy(on=on):
-                        privacy = on
-                    case SetFreeze(on=on):
-                        frozen = on
                     case ApplyPreset(name=name):
                         preset = await asyncio.to_thread(self._presets.load, name)
                         chain = await asyncio.to_thread(self._builder.replaced, chain, preset.processors)
-                        on_no_face, badge = preset.on_no_face, preset.badge
+                        policy = preset.on_no_face, preset.badge
                     case SetProcessor() | SetFace() | Reorder():
-                        chain = await asyncio.to_thread(self._builder.changed, chain, (command,))
+                        chain = await self._changed(chain, command)
             # From here to the end nothing is awaited: the next frame sees all of it.
-            self._live.chain, self._live.badge = chain, badge
-            self._live.on_no_face = on_no_face
-            self._cover(privacy, frozen)
-            self._write(
-                processors=chain.states,
-                face=chain.face,
-                on_no_face=on_no_face,
-                privacy=privacy,
-                frozen=frozen,
-            )
-            return self.state()
+            self._live.chain = chain
+            self._live.on_no_face, self._live.badge = policy
+            return self._apply(commands)
+
+    async def _changed(self, chain: Chain, command: SetProcessor | SetFace | Reorder) -> Chain:
+        known = {step.name for step in chain.steps}
+        if isinstance(command, SetProcessor) and not command.params and command.name in known:
+            return self._builder.changed(chain, (command,))  # a switch prepares nothing: no thread is needed
+        return await asyncio.to_thread(self._builder.changed, chain, (command,))
+
+    def _apply(self, commands: tuple[Command, ...]) -> State:
+        privacy, frozen = self._state.privacy, self._state.frozen
+        for command in commands:
+            match command:
+                case SetPrivacy(on=on):
+                    privacy = on
+                case SetFreeze(on=on):
+                    frozen = on
+        self._cover(privacy, frozen)
+        chain, on_no_face = self._live.chain, self._live.on_no_face
+        self._write(
+            processors=chain.states, face=chain.face, on_no_face=on_no_face, privacy=privacy, frozen=frozen
+        )
+        return self.state()
 
     def preset_now(self) -> tuple[tuple[ProcessorState, ...], OnNoFace, bool]:
         """What a preset holds, as it is set now: the chain, `on_no_face`, the badge."""
@@ -225,32 +267,24 @@ class StateBoard:
 
     def showing(self, showing: Showing, error: FaceswapdError | None) -> None:
         """What the live loop shows, told when it changes."""
-        self._say("frame", str(error) if error else "", showing=showing.value)
+        self._write(showing=showing.value)
+        self._problems.say("frame", str(error) if error else "")
 
     def source_lost(self, error: FaceswapdError) -> None:
         """The camera is gone: the output goes on with the placeholder."""
-        self._say("source", str(error), phase="degraded")
+        self._write(phase="degraded")
+        self._problems.say("source", str(error))
         self._cover(self._state.privacy, self._state.frozen)
 
     def source_found(self) -> None:
         """The camera is back."""
-        self._say("source", "", phase="live")
+        self._write(phase="live")
+        self._problems.say("source", "")
         self._cover(self._state.privacy, self._state.frozen)
 
-    def engines_changed(self, problems: tuple[str, ...]) -> None:
-        """Another engine serves a model, or one did not start."""
-        self._say("engines", "; ".join(problems), engine=self._engines())
-
-    def problem(self, topic: str, text: str) -> None:
-        """Says what is wrong with a part (a sink, a model); an empty text says that all is well again."""
-        self._say(topic, text)
-
-    def _say(self, topic: str, text: str, **changes: object) -> None:
-        if text:
-            self._problems[topic] = text
-        else:
-            self._problems.pop(topic, None)
-        self._write(problems=tuple(self._problems.values()), **changes)
+    def _problems_changed(self) -> None:
+        # Whoever says something may have changed an engine too: one look at both.
+        self._write(problems=self._problems.texts, engine=self._engines())
 
     def _cover(self, privacy: bool, frozen: bool) -> None:
         """What stands above the loop: privacy first, then the loss of the source, then freezing."""
@@ -260,7 +294,7 @@ class StateBoard:
             self._frozen = placeholder(size, Reason.PAUSED) if last is None else last
         if privacy:
             self._covered = placeholder(size, Reason.PAUSED)
-        elif "source" in self._problems:
+        elif self._problems.of("source"):
             self._covered = placeholder(size, Reason.LOST)
         else:
             self._covered = self._frozen if frozen else None

@@ -46,7 +46,7 @@ def test_a_source_that_ends_ends_the_run_in_order(tmp_path: Path) -> None:
     ending = run(app(tmp_path, source, sink))
 
     assert (source.log, sink.log) == (["open", "close"], ["open", "close"])
-    assert ending.stats.frames > 10
+    assert 0 < ending.stats.frames <= 20
     assert ending.state.phase == "stopping"
     assert ending.first_frame_s is not None
 
@@ -57,7 +57,7 @@ def test_it_ends_after_the_time_that_was_given(tmp_path: Path) -> None:
     )
     ending = run(app(tmp_path, film(10_000), settings=settings))
 
-    assert 10 <= ending.stats.frames < 100
+    assert 0 < ending.stats.frames < 100
 
 
 def test_a_broken_source_ends_the_run_with_its_error_and_everything_closed(tmp_path: Path) -> None:

@@ -73,7 +73,8 @@ def test_without_any_virtual_camera_the_daemon_ends_with_the_remedy(
     code, text = refused(capsys, "run", "--source", "pattern:")
 
     assert code == 69
-    assert "--output none" in text
+    assert "modprobe" in text
+    assert "none" in text
 
 
 def test_a_port_that_is_taken(capsys: pytest.CaptureFixture[str]) -> None:

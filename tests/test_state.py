@@ -18,7 +18,7 @@ from faceswapd.core.meter import Meter
 from faceswapd.core.params import Params
 from faceswapd.core.settings import OnNoFace, ProcessorSettings, Settings
 from faceswapd.daemon.presets import Presets
-from faceswapd.daemon.state import Rooms, StateBoard
+from faceswapd.daemon.state import Problems, Rooms, StateBoard
 from faceswapd.processors.chain import Chain, ChainBuilder
 from faceswapd.processors.processor import Picture, Processor, Render
 from faceswapd.processors.registry import Registry
@@ -71,7 +71,7 @@ class NoFaces:
 
 class House:
     def __init__(self, folder: Path) -> None:
-        self.presets = Presets(folder)
+        self.presets, self.problems = Presets(folder), Problems()
         registry = Registry([Paint()])
         builder = ChainBuilder(registry)
         settings = Settings(size=SIZE, processors=(ProcessorSettings("paint"),))
@@ -83,7 +83,7 @@ class House:
         library: Any = NoFaces()
         rooms = Rooms(
             builder, registry, library, self.live, self.override, lambda: self.engine, self.meter,
-            self.clock, self.presets,
+            self.clock, self.presets, self.problems,
         )  # fmt: skip
         self.board = StateBoard(settings, "1.2", rooms)
         self.told: list[Event] = []
@@ -173,6 +173,32 @@ def test_privacy_stands_above_freezing_and_freezing_returns_to_its_own_moment() 
     inside(test)
 
 
+def test_the_state_says_what_stands_above_the_loop() -> None:
+    async def test(h: House) -> None:
+        h.live.last = picture(*SIZE, 1)
+        h.board.showing(Showing.LIVE, None)
+        said = [h.board.state().showing]
+        for command in (SetFreeze(True), SetPrivacy(True), SetPrivacy(False), SetFreeze(False)):
+            said.append((await h.board.execute((command,))).showing)
+
+        assert said == ["live", "freeze", "placeholder", "freeze", "live"]
+
+    inside(test)
+
+
+def test_privacy_waits_for_nothing_and_is_not_undone_by_what_waits() -> None:
+    async def test(h: House) -> None:
+        slow = asyncio.ensure_future(h.board.execute((SetProcessor("paint", params={"value": 7}),)))
+        await asyncio.sleep(0)
+        covered = asyncio.ensure_future(h.board.execute((SetPrivacy(True),)))
+        await asyncio.sleep(0)
+
+        assert covered.done()
+        assert (await slow).privacy is True
+
+    inside(test)
+
+
 def test_freezing_before_the_first_picture_shows_the_placeholder() -> None:
     async def test(h: House) -> None:
         await h.board.execute((SetFreeze(True),))
@@ -208,7 +234,7 @@ def test_what_is_shown_is_told_once() -> None:
 def test_the_abilities_that_the_channel_looks_for() -> None:
     async def test(h: House) -> None:
         h.board.set_outputs((("/dev/video9", "virtual-camera"),))
-        h.board.problem("/dev/video9", "gone")
+        h.problems.say("/dev/video9", "gone")
         h.live.shown = frame(4)
 
         assert isinstance(h.board, Viewing)
