@@ -74,6 +74,8 @@ class App:
     meter: Meter = field(default_factory=Meter)
     on_ready: Callable[[StateBoard], None] = lambda _: None
     """Called once, when the first processed frame has been handed out."""
+    show_link: bool = False
+    """Logs a one-time link to the web remote; it is a secret, so for a person's terminal only."""
     relay: Relay | None = None
     """Where the log comes by, for clients that listen to it."""
     stop: asyncio.Event = field(default_factory=asyncio.Event)
@@ -201,6 +203,8 @@ class App:
         await server.start()
         house.push_async_callback(server.close)
         board.tell = server.publish
+        if self.show_link:
+            log.info("control.remote", link=server.pairing_url())
         if self.relay is not None:
             loop = asyncio.get_running_loop()
 

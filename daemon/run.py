@@ -39,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
     settings = _wearing(settings, library, args.face, args.consent)
     films = [word for word in settings.outputs if Path(word).suffix.lower() in CONTAINERS]
     app = _app(settings, library, overwrite=args.overwrite)
-    app.relay, app.on_ready = relay, _say_ready
+    app.relay, app.on_ready, app.show_link = relay, _say_ready, sys.stderr.isatty()
     ending = serve(app)
     saved = [*films, *ending.recorded]
     result = report(ending.state, ending.stats, saved[0] if saved else None, ending.first_frame_s)
