@@ -174,6 +174,7 @@ class Recordings:
 
     async def _finish(self, recorder: Recorder) -> None:
         self._recorder = None
+        self._problem("")  # the notice stays in the status
         await self._outlets.remove(recorder)
         log.info("record.stopped", films=recorder.progress.films, seconds=recorder.progress.seconds)
 
