@@ -81,7 +81,9 @@ def inswapper(bottleneck: int = 32) -> tuple[bytes, float]:
             side *= 2
         x = net.conv(x, channels, wide, side)
         channels = wide
-    x = net.conv(x, 128, 3, 128, 7, act="Sigmoid")
+    # Real networks give pictures, whose numbers spread around the middle; unscaled these would all be 0 or 1.
+    x = net.op("Mul", net.conv(x, 128, 3, 128, 7, act=""), net.constant(np.array(0.2, np.float32)))
+    x = net.op("Sigmoid", x)
     net.weights.append(numpy_helper.from_array(EMAP, "emap"))
     shape = [1, 3, 128, 128]
     return net.save({"target": shape, "source": [1, 512]}, {"output": x}, {"output": shape}), net.gmac
