@@ -27,6 +27,7 @@ from faceswapd.faces.face import Sighting
 from faceswapd.inference.pool import Pool
 from faceswapd.processors.chain import Chain, Step
 from faceswapd.processors.processor import Picture, Render
+from faceswapd.sinks import encoders
 from faceswapd.sinks.encoders import Encoder, EncoderLostError
 from faceswapd.sinks.segments import SegmentWriter
 from faceswapd.trust.disclosure import Disclosure
@@ -325,7 +326,7 @@ def test_an_encoder_that_fails_gives_way_to_the_next(
         return real(*args, without=frozenset(), **options)  # type: ignore[arg-type]
 
     used: list[set[str]] = []
-    real = film_job.choose
+    real = encoders.choose
     monkeypatch.setattr(film_job, "choose", choose)
     monkeypatch.setattr(SegmentWriter, "put", fails)
     source = make_film(tmp_path / "a.mp4", 20)

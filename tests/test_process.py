@@ -117,7 +117,7 @@ def test_a_sheet_of_before_and_after(call: Call, tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", ["toml", "json"])
 def test_a_file_of_jobs_is_one_run(call: Call, tmp_path: Path, kind: str) -> None:
     source = make_film(tmp_path / "a.mp4", 30)
-    jobs = [
+    jobs: list[dict[str, Any]] = [
         {"input": str(source), "output": str(tmp_path / "b.mp4"), "trim": "0-0.5"},
         {"input": [str(source)], "output": str(tmp_path / "c.mkv"), "fps": 10, "video_preset": "ultrafast"},
     ]

@@ -1,0 +1,191 @@
+"""Order, room and errors of the offline pipeline, with arrays for images."""
+
+import threading
+import time
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from fakes import picture
+
+from faceswapd.core.effect import Effect
+from faceswapd.core.errors import BadInputError, DisclosureError, InferenceError
+from faceswapd.core.frame import Frame, Pixels
+from faceswapd.core.meter import Meter
+from faceswapd.core.params import Params
+from faceswapd.daemon.offline import Offline, Room, Shot
+from faceswapd.faces.face import Face, Sighting
+from faceswapd.inference.pool import Pool
+from faceswapd.processors.chain import Chain, Step
+from faceswapd.processors.processor import Picture, Render
+from faceswapd.trust.disclosure import Disclosure
+
+
+def a_face() -> Face:
+    return Face(1, np.zeros(4, np.float32), np.zeros((478, 3), np.float32), 1.0)
+
+
+class Tracker:
+    """Remembers what it was shown."""
+
+    def __init__(self, sighting: Sighting | None = None) -> None:
+        self.seen: list[int] = []
+        self.sighting = sighting or Sighting((), detected=True)
+
+    def track(self, frame: Frame, every_frame: bool) -> Sighting:
+        self.seen.append(frame.seq)
+        return self.sighting
+
+
+def step(render: Render, hides: bool = True) -> Step:
+    return Step("fake", True, Params(), render, True, hides, False)
+
+
+def shots(n: int, part: int = 10_000) -> Iterator[Shot[Pixels]]:
+    return (Shot(i, i * 10, i / 30, i // part, picture(value=i % 256)) for i in range(n))
+
+
+class Line:
+    """A pipeline with its parts."""
+
+    def __init__(self, *steps: Step, sighting: Sighting | None = None, workers: int = 4) -> None:
+        self.pool, self.meter = Pool("test", workers), Meter()
+        self.trackers: list[Tracker] = []
+        self.kept = 0
+
+        def tracker() -> Tracker:
+            self.trackers.append(Tracker(sighting))
+            return self.trackers[-1]
+
+        def keep(image: Pixels) -> Pixels:
+            self.kept += 1
+            return image
+
+        self.offline: Offline[Pixels] = Offline(
+            Chain(steps), tracker, self.pool, Disclosure(), self.meter,
+            open_=lambda image: image, develop=lambda pixels: pixels, keep=keep,
+        )  # fmt: skip
+
+    def values(self, source: Iterator[Shot[Pixels]], room: Room | None = None, cost: int = 1) -> list[int]:
+        room = room or Room(8)
+        out = []
+        for done in self.offline.run(source, room, cost):
+            out.append(int(done.image[0, 0, 0]))
+            room.give(done.cost)
+        return out
+
+
+@pytest.fixture(autouse=True)
+def no_thread_is_left() -> Iterator[None]:
+    yield
+    names = {t.name for t in threading.enumerate()}
+    assert not names & {"decode", "track"}
+
+
+def uneven(picture: Picture) -> Picture:
+    """Later frames are often done sooner."""
+    time.sleep(0.002 * (int(picture.pixels[0, 0, 0]) % 5))
+    picture.pixels[:] += 1
+    return picture
+
+
+def test_every_frame_once_and_in_order_however_long_each_takes() -> None:
+    line = Line(step(uneven))
+    assert line.values(shots(60)) == [i + 1 for i in range(60)]
+    assert line.trackers[0].seen == list(range(60))
+    assert all(line.meter.mean_ms(stage) > 0 for stage in ("decode", "detect", "swap", "convert"))
+
+
+def test_each_part_has_a_tracker_of_its_own() -> None:
+    line = Line(step(lambda p: p))
+    line.values(shots(25, part=10))
+    assert [t.seen for t in line.trackers] == [list(range(10)), list(range(10, 20)), list(range(20, 25))]
+
+
+def test_a_frame_that_nothing_changed_is_kept_as_it_was() -> None:
+    line = Line(step(lambda p: p))
+    line.values(shots(5))
+    assert line.kept == 5
+    line = Line(step(uneven))
+    line.values(shots(5))
+    assert line.kept == 0
+
+
+def test_never_more_under_way_than_there_is_room_for() -> None:
+    line, room = Line(step(uneven)), Room(3)
+    assert len(line.values(shots(30), room, cost=100)) == 30
+    assert 100 <= room.peak <= 300
+    room = Room(100, limit_bytes=250)
+    assert len(line.values(shots(30), room, cost=100)) == 30
+    assert room.peak <= 200
+    room = Room(100, limit_bytes=0)
+    assert len(line.values(shots(5), room, cost=100)) == 5
+    assert room.peak == 100
+    room = Room(100, tight=lambda: True)
+    assert len(line.values(shots(5), room, cost=100)) == 5
+    assert room.peak == 100
+
+
+def test_the_reader_waits_for_the_writer() -> None:
+    line, read, room = Line(), list[int](), Room(4)
+
+    def source() -> Iterator[Shot[Pixels]]:
+        for shot in shots(50):
+            read.append(shot.n)
+            yield shot
+
+    for done in line.offline.run(source(), room, 1):
+        assert len(read) <= done.shot.n + 4 + 1
+        room.give(done.cost)
+    assert len(read) == 50
+
+
+@pytest.mark.parametrize("at", [0, 7, 29])
+def test_an_error_of_the_source_comes_after_the_frames_before_it(at: int) -> None:
+    def source() -> Iterator[Shot[Pixels]]:
+        for shot in shots(30):
+            if shot.n == at:
+                raise BadInputError("damaged")
+            yield shot
+
+    line, room, seen = Line(step(uneven)), Room(50), list[int]()
+    with pytest.raises(BadInputError, match="damaged"):
+        seen.extend(done.shot.n for done in line.offline.run(source(), room, 1))
+    assert seen == list(range(at))
+
+
+def test_an_error_of_a_processor_ends_the_run() -> None:
+    def fails(picture: Picture) -> Picture:
+        if picture.pixels[0, 0, 0] == 9:
+            raise ValueError("no")
+        return picture
+
+    line, room, seen = Line(step(fails)), Room(50), list[int]()
+    with pytest.raises(InferenceError, match="fake"):
+        seen.extend(done.shot.n for done in line.offline.run(shots(30), room, 1))
+    assert seen == list(range(9))
+
+
+def test_a_face_that_was_not_treated_is_never_given_out() -> None:
+    line = Line(step(lambda p: p), sighting=Sighting((a_face(),), detected=True))
+    with pytest.raises(DisclosureError, match="frame 0"):
+        line.values(shots(3))
+
+
+def test_a_swapped_face_has_the_badge() -> None:
+    def swaps(picture: Picture) -> Picture:
+        return Picture(picture.pixels, picture.faces, Effect.SWAPPED, treated=frozenset({1}))
+
+    line, room = Line(step(swaps), sighting=Sighting((a_face(),), detected=True)), Room(8)
+    big = [Shot(0, 0, 0.0, 0, picture(320, 240))]
+    [done] = list(line.offline.run(big, room, 1))
+    assert done.faces == 1
+    assert done.image.max() > 200
+
+
+def test_closing_it_early_ends_the_threads() -> None:
+    line, room = Line(step(uneven)), Room(8)
+    run = line.offline.run(shots(1000), room, 1)
+    next(run)
+    run.close()
+    assert line.pool.pending == 0
