@@ -164,7 +164,11 @@ class Recordings:
 
     async def recover(self) -> None:
         """Finishes the films of earlier runs that were cut off, beside everything else."""
-        films = await asyncio.to_thread(self._journal.recover)
+        try:
+            films = await asyncio.to_thread(self._journal.recover)
+        except OSError as error:  # the notes cannot be read: recording goes on without them
+            log.warning("record.unrecovered", error=str(error))
+            return
         self._recovered = tuple(str(film) for film in films)
 
     def _ear(self, record: RecordSettings) -> Ear | None:

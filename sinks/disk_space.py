@@ -30,15 +30,15 @@ class DiskSpace:
         """`keep_free` bytes are left; None: 256 MiB, or a twentieth of a small disk."""
         self._folder, self._keep_free, self._free = folder, keep_free, free
 
-    def check(self) -> None:
-        """Raises DeviceLostError when the disk is nearly full."""
+    def check(self, needed: int = 0) -> None:
+        """Raises DeviceLostError when the disk is nearly full, or would be with `needed` bytes more."""
         try:
             free, whole = self._free(self._folder)
         except OSError as error:  # the folder is not there: whoever writes will say so
             log.debug("disk.unknown", folder=str(self._folder), error=error.strerror)
             return
         reserve = min(_RESERVE, whole // _RESERVE_SHARE) if self._keep_free is None else self._keep_free
-        if free < reserve:
+        if free < reserve + needed:
             raise DeviceLostError(
                 f"the disk of {self._folder} is nearly full ({free >> 20} MiB)", "make room to record"
             )

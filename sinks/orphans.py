@@ -10,7 +10,8 @@ from pathlib import Path
 import av
 import structlog
 
-from ..core.errors import BadInputError, FaceswapdError
+from ..core.errors import BadInputError, DeviceLostError
+from .disk_space import DiskSpace
 from .video import CONTAINERS
 
 log = structlog.get_logger(__name__)
@@ -60,11 +61,12 @@ class Journal:
             try:
                 if film.is_file() and finish(film):
                     finished.append(film)
-            except (FaceswapdError, OSError) as error:
+            except BadInputError as error:
                 log.warning("film.unrecovered", film=str(film), error=str(error))
-                if isinstance(error, OSError):  # a full disk, a share that is away: next time, perhaps
-                    mark.leave()
-                    continue
+            except (DeviceLostError, OSError, av.FFmpegError) as error:
+                log.warning("film.unrecovered_yet", film=str(film), error=str(error))
+                mark.leave()  # a full disk, a share that is away: next time, perhaps
+                continue
             mark.clear()
         return tuple(finished)
 
@@ -88,8 +90,10 @@ def finish(film: Path) -> bool:
     """Rewrites a film that was cut off so that it is whole, with its index in front. False: there was no picture.
 
     The torn end, less than a fragment, is left out. The film is replaced in one step, or stays as it was.
-    Raises BadInputError when it cannot be read, OSError when there is no room.
+    Raises BadInputError when it cannot be read, DeviceLostError when there is no room for a copy, OSError
+    or av.FFmpegError when it cannot be written.
     """
+    DiskSpace(film.parent).check(film.stat().st_size)
     part = film.with_name(f".{film.stem}-{os.getpid()}.part{film.suffix}")
     try:
         packets = _copy(film, part)

@@ -82,7 +82,7 @@ class VideoSink:
         sound: int = 0,
     ) -> None:
         """`whole`: the film appears under its name when it is complete, or not at all; it grows beside it,
-        hidden. Otherwise it has its name from the first byte, and plays even if the power goes.
+        hidden. Otherwise it has its name from the first byte, and plays even after a kill.
 
         Encoders named in `without` are not tried. `sound` is how many channels of it `put_sound` brings.
 
