@@ -21,8 +21,9 @@ from ..core.settings import Size
 from ..inference.providers import cores
 from ..sinks import sound
 from ..sinks.assemble import Carried, Window, assemble
+from ..sinks.develop import Developer
 from ..sinks.encoders import Encoder, EncoderLostError, choose, probe
-from ..sinks.segments import Developer, Print, SegmentWriter, even
+from ..sinks.segments import Print, SegmentWriter, even
 from ..sinks.video import CONTAINERS
 from .film_frames import FilmOptions, Told, frames
 from .journal import Journal
@@ -164,8 +165,9 @@ class FilmJob:
         told.frames_in, told.faces = told.resumed, sum(s.faces for s in done)
         if journal.complete:
             return
-        developer, transfer = Developer(print_), shape.colour.transfer
-        mapped = _mapped(shape, print_.encoder)
+        transfer, mapped = shape.colour.transfer, _mapped(shape, print_.encoder)
+        plain = shape.plain and shape.size == print_.size and not mapped and not self.options.fps
+        developer = Developer(print_, plain=plain)
         if mapped:
             self._note("high dynamic range was pressed into 8 bits; --video-encoder hevc keeps it")
 
@@ -177,11 +179,10 @@ class FilmJob:
                 found = film.pixels(image)
             return tone_mapped(found, transfer) if mapped else found
 
-        plain = shape.plain and not mapped and not self.options.fps
         offline: Offline[VideoFrame] = Offline(
             self.studio.chain, self.studio.tracker, self.studio.pool, self.studio.disclosure, self.meter,
             open_=pixels, develop=developer.develop,
-            keep=developer.copy if plain else lambda _: None, watch=self.watch,
+            watch=self.watch,
         )  # fmt: skip
         width, height = shape.size
         room, cost = self.studio.room(width * height, held(print_.encoder, print_.size))

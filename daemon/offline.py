@@ -12,8 +12,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
-import cv2
-
 from ..core.errors import DisclosureError
 from ..core.frame import Frame, Pixels
 from ..core.meter import Meter
@@ -137,20 +135,19 @@ class Offline(Generic[Image]):
         meter: Meter,
         *,
         open_: Callable[[Image], Pixels],
-        develop: Callable[[Pixels], Image],
-        keep: Callable[[Image], Image | None] = lambda _: None,
+        develop: Callable[[Image, Pixels, Pixels], Image],
         watch: Callable[[Shot[Image], Pixels, Pixels], None] = lambda _shot, _before, _after: None,
     ) -> None:
-        """`tracker` makes a new one for each part. `open_` gives the pixels (BGR) of an image, `develop` the
-        image of pixels, `keep` the image that stands for one that nothing has changed (None: develop it).
-        `watch` sees each picture before and after. All but `tracker` are called by several threads at once.
+        """`tracker` makes a new one for each part. `open_` gives the pixels (BGR) of an image, `develop` the new
+        image for an image, its pixels before and its pixels after. `watch` sees each picture before and after.
+        All but `tracker` are called by several threads at once.
         """
         self._chain = chain
         self._tracker = tracker
         self._pool = pool
         self._disclosure = disclosure
         self._meter = meter
-        self._open, self._develop, self._keep, self._watch = open_, develop, keep, watch
+        self._open, self._develop, self._watch = open_, develop, watch
 
     def run(self, shots: Iterable[Shot[Image]], room: Room, cost: int) -> Generator[Done[Image], None, None]:
         """The pictures in their order, processed; the caller gives `Done.cost` back to `room` when it is written.
@@ -220,14 +217,7 @@ class Offline(Generic[Image]):
             picture = processed(self._chain, self._disclosure, pixels, sighting, f"frame {shot.n}")
         self._watch(shot, pixels, picture.pixels)
         with self._timed("convert"):
-            same = picture.pixels is pixels or (
-                not picture.treated
-                and picture.pixels.shape == pixels.shape
-                and cv2.norm(picture.pixels, pixels, cv2.NORM_INF) == 0
-            )
-            image = self._keep(shot.image) if same else None
-            if image is None:
-                image = self._develop(picture.pixels)
+            image = self._develop(shot.image, pixels, picture.pixels)
         return Done(shot, image, len(picture.treated), cost)
 
     @contextmanager

@@ -2,34 +2,26 @@
 
 import errno
 import os
-import threading
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import av
-import numpy as np
 import structlog
 from av.codec.context import Flags
 from av.container import OutputContainer
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
-from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
 from av.video.stream import VideoStream
 
 from ..core.errors import DeviceLostError, MissingInputError
-from ..core.frame import Pixels
 from ..core.settings import Size
-from .encoders import Encoder, EncoderLostError, matrix_of
+from .encoders import Encoder, EncoderLostError
 
 log = structlog.get_logger(__name__)
 
-_EXACT = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INP
 _FASTEST = 240.0
 """A rate above it is no rate: a film whose frames come when they come says 1000 or 90000."""
-_SCALED = {1: 1, 4: 4, 5: 5, 6: 6, 7: 7, 9: 9, 10: 9}
-"""The colour matrices that swscale computes, by ITU-T H.273's numbers."""
 _OF_THE_DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG, errno.EROFS})
 FORMAT = "mp4"
 """It keeps every time base exactly, unlike Matroska's milliseconds; a segment's times begin at 0, else its
@@ -57,49 +49,6 @@ class Print:
         context.colorspace, context.color_primaries = self.matrix, self.primaries
         context.color_trc = self.transfer
         context.flags |= Flags.global_header  # the index of the whole film holds it, not its packets
-
-
-class Developer:
-    """Turns pictures into what the encoder takes. Any thread may call; each has its own scaler."""
-
-    def __init__(self, print_: Print) -> None:
-        self._print = print_
-        self._threads = threading.local()
-        # What nobody said is taken as the reader took it: BT.709 from 720 lines on.
-        self._matrix = _SCALED.get(print_.matrix, matrix_of(print_.size))
-
-    def develop(self, pixels: Pixels) -> VideoFrame:
-        """BGR of at least the print's size, cut to it, in the encoder's format and the film's matrix."""
-        width, height = self._print.size
-        if pixels.shape[:2] != (height, width):
-            pixels = np.ascontiguousarray(pixels[:height, :width])
-        return self._reformatted(
-            VideoFrame.from_numpy_buffer(pixels, "bgr24"),
-            dst_colorspace=self._matrix,
-            src_color_range=ColorRange.JPEG,
-            dst_color_range=ColorRange.MPEG,
-        )
-
-    def copy(self, image: VideoFrame) -> VideoFrame:
-        """A decoded frame that nothing has changed, without a detour over RGB: as good as it was."""
-        full = int(image.color_range) == ColorRange.JPEG.value or image.format.name.startswith("yuvj")
-        return self._reformatted(
-            image,
-            src_color_range=ColorRange.JPEG if full else ColorRange.MPEG,
-            dst_color_range=ColorRange.MPEG,
-        )
-
-    def _reformatted(self, image: VideoFrame, **options: Any) -> VideoFrame:
-        if not hasattr(self._threads, "scaler"):
-            self._threads.scaler = VideoReformatter()
-        scaler: VideoReformatter = self._threads.scaler
-        picture = scaler.reformat(
-            image, format=self._print.encoder.pix_fmt, interpolation=_EXACT, threads=1, **options
-        )
-        picture.color_range = ColorRange.MPEG.value
-        picture.colorspace, picture.color_primaries = self._print.matrix, self._print.primaries
-        picture.color_trc = self._print.transfer
-        return picture
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,14 +85,14 @@ def test_colours_of_a_film(tmp_path: Path) -> None:
 def test_a_film_whose_times_repeat_is_mended(tmp_path: Path) -> None:
     path = tmp_path / "a.h264"
     context = av.CodecContext.create("libx264", "w")
-    context.width, context.height, context.pix_fmt = 64, 48, "yuv420p"  # type: ignore[attr-defined]
+    context.width, context.height, context.pix_fmt = 64, 48, "yuv420p"
     context.time_base = Fraction(1, 30)
     data = b""
     for n in range(8):
         picture = av.VideoFrame.from_ndarray(stripes(n), "bgr24").reformat(format="yuv420p")
         picture.pts = n
-        data += b"".join(bytes(p) for p in context.encode(picture))  # type: ignore[attr-defined]
-    data += b"".join(bytes(p) for p in context.encode(None))  # type: ignore[attr-defined]
+        data += b"".join(bytes(p) for p in context.encode(picture))
+    data += b"".join(bytes(p) for p in context.encode(None))
     path.write_bytes(data)
     film = Film(path)
     film.open()

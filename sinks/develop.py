@@ -1,0 +1,126 @@
+"""Processed pictures as the encoder takes them; what the processors left alone is not converted at all."""
+
+import threading
+from typing import Any
+
+import cv2
+import numpy as np
+from av.video.frame import VideoFrame
+from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
+
+from ..core.frame import Pixels
+from .encoders import matrix_of
+from .segments import Print
+
+_EXACT = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INP
+_SCALED = {1: 1, 4: 4, 5: 5, 6: 6, 7: 7, 9: 9, 10: 9}
+"""The colour matrices that swscale computes, by ITU-T H.273's numbers."""
+_PLANES = frozenset({"yuv420p", "yuvj420p", "yuv420p10le"})
+_MARGIN = 4
+"""Pixels around a change that are converted with it, so that its border has right neighbours in colour."""
+_MOST = 0.6
+"""Of the picture: from this share on all of it is converted."""
+
+Box = tuple[int, int, int, int]
+"""x0, y0, x1, y1."""
+
+
+class Developer:
+    """Turns pictures into what the encoder takes. Any thread may call; each has its own scaler."""
+
+    def __init__(self, print_: Print, *, plain: bool) -> None:
+        """`plain`: the film's pictures lie as the original's are stored, which then stand for what did not change."""
+        self._print = print_
+        self._plain = plain
+        self._threads = threading.local()
+        # What nobody said is taken as the reader took it: BT.709 from 720 lines on.
+        self._matrix = _SCALED.get(print_.matrix, matrix_of(print_.size))
+
+    def develop(self, original: VideoFrame, before: Pixels, after: Pixels) -> VideoFrame:
+        """`after` (BGR) in the encoder's format and the film's matrix, cut to its size.
+
+        `before` is the picture as the processors got it, and `original` the frame that it was decoded from:
+        where the two are equal the original's own numbers come out, with all its bits.
+        """
+        width, height = self._print.size
+        if not self._plain or before.shape != after.shape:
+            return self._converted(after[:height, :width])
+        box = None if after is before else changed(before, after)
+        if box is None:
+            return self._copy(original)
+        x0, y0, x1, y1 = box
+        known = original.format.name in _PLANES and self._print.encoder.pix_fmt in _PLANES
+        if not known or (x1 - x0) * (y1 - y0) > _MOST * width * height:
+            return self._converted(after)
+        return self._patched(original, after, box)
+
+    def _converted(self, pixels: Pixels) -> VideoFrame:
+        return self._reformatted(
+            VideoFrame.from_numpy_buffer(np.ascontiguousarray(pixels), "bgr24"),
+            dst_colorspace=self._matrix,
+            src_color_range=ColorRange.JPEG,
+            dst_color_range=ColorRange.MPEG,
+        )
+
+    def _copy(self, image: VideoFrame) -> VideoFrame:
+        """A decoded frame that nothing has changed, without a detour over RGB."""
+        full = int(image.color_range) == ColorRange.JPEG.value or image.format.name.startswith("yuvj")
+        return self._reformatted(
+            image,
+            src_color_range=ColorRange.JPEG if full else ColorRange.MPEG,
+            dst_color_range=ColorRange.MPEG,
+        )
+
+    def _patched(self, original: VideoFrame, pixels: Pixels, box: Box) -> VideoFrame:
+        picture = self._copy(original)
+        # The decoder goes on predicting from its frames: they are never drawn into.
+        out = VideoFrame(picture.width, picture.height, picture.format.name)
+        self._tag(out)
+        x0, y0, x1, y1 = box
+        patch = self._converted(pixels[y0:y1, x0:x1])
+        deep = "10" in picture.format.name
+        for plane, (from_, to, new) in enumerate(zip(picture.planes, out.planes, patch.planes, strict=True)):
+            half = 0 if plane == 0 else 1
+            canvas = _array(to, deep=deep)
+            np.copyto(canvas, _array(from_, deep=deep))
+            canvas[y0 >> half : y1 >> half, x0 >> half : x1 >> half] = _array(new, deep=deep)
+        return out
+
+    def _reformatted(self, image: VideoFrame, **options: Any) -> VideoFrame:
+        if not hasattr(self._threads, "scaler"):
+            self._threads.scaler = VideoReformatter()
+        scaler: VideoReformatter = self._threads.scaler
+        picture = scaler.reformat(
+            image, format=self._print.encoder.pix_fmt, interpolation=_EXACT, threads=1, **options
+        )
+        self._tag(picture)
+        return picture
+
+    def _tag(self, picture: VideoFrame) -> None:
+        picture.color_range = ColorRange.MPEG.value
+        picture.colorspace, picture.color_primaries = self._print.matrix, self._print.primaries
+        picture.color_trc = self._print.transfer
+
+
+def changed(before: Pixels, after: Pixels) -> Box | None:
+    """The box around all that differs, with a margin, on even lines; None where nothing does."""
+    height, width = before.shape[:2]
+    difference = cv2.absdiff(before, after).reshape(height, width * 3)
+    rows = np.flatnonzero(difference.max(axis=1))
+    if not rows.size:
+        return None
+    y0, y1 = int(rows[0]), int(rows[-1]) + 1
+    columns = np.flatnonzero(difference[y0:y1].max(axis=0)) // 3
+    x0, x1 = int(columns[0]), int(columns[-1]) + 1
+    return (
+        max(0, x0 - _MARGIN) & ~1,
+        max(0, y0 - _MARGIN) & ~1,
+        min(width & ~1, (x1 + _MARGIN + 1) & ~1),
+        min(height & ~1, (y1 + _MARGIN + 1) & ~1),
+    )
+
+
+def _array(plane: Any, *, deep: bool) -> Any:
+    """A plane's samples, height x width, without the padding of its lines."""
+    wide = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)
+    return wide[:, : plane.width * 2].view(np.uint16) if deep else wide[:, : plane.width]
