@@ -42,10 +42,10 @@ def models(args: argparse.Namespace) -> int:
         case "list":
             return _list(shelf, args.json)
         case "pull":
-            return _say(_pull(shelf, args), args.json)
+            return _say(_pull(shelf, args), shelf, args.json)
         case "add":
             basis = parse_basis(args.consent, str(args.file)) if args.consent else ""
-            return _say(shelf.add(args.file, args.name, args.family, consent=basis), args.json)
+            return _say(shelf.add(args.file, args.name, args.family, consent=basis), shelf, args.json)
         case "verify":
             return _verify(shelf, args.model, args.json)
         case "remove":
@@ -143,9 +143,13 @@ def _licence(shelf: Shelf, model: str) -> str:
     return entry.licence if entry else shelf.card(model).licence
 
 
-def _say(card: Card, as_json: bool) -> int:
+def _say(card: Card, shelf: Shelf, as_json: bool) -> int:
     how = "any number of faces in one run" if card.batch else "one face in each run"
-    _print(card, f"{card.model} is here: family {card.family}, licence {card.licence}, {how}", as_json)
+    here = {c.model for c in shelf.cards()}
+    entry = shelf.known.get(card.model)
+    lacking = [str(shelf.missing(need)) for need in (entry.needs if entry else ()) if need not in here]
+    words = f"{card.model} is here: family {card.family}, licence {card.licence}, {how}"
+    _print(card, "\n".join([words, *(f"it needs more: {line}" for line in lacking)]), as_json)
     return 0
 
 

@@ -68,7 +68,4 @@ UNIT = Coding()
 """0 to 1."""
 SIGNED = Coding(mean=_all(127.5), scale=_all(127.5))
 """-1 to 1."""
-SCRFD = Coding(mean=_all(127.5), scale=_all(128.0))
-BYTES = Coding(scale=_all(1.0))
-"""0 to 255: the network normalises by itself."""
 IMAGENET = Coding(mean=(0.485 * 255, 0.456 * 255, 0.406 * 255), scale=(0.229 * 255, 0.224 * 255, 0.225 * 255))

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from ..core.errors import ModelError
-from .coding import BYTES, IMAGENET, SCRFD, SIGNED, UNIT, Coding
+from .coding import IMAGENET, SIGNED, UNIT, Coding
 from .contracts import Found, Shape
 
 Task = Literal[
@@ -99,12 +99,6 @@ def _enhancer(name: str, side: int, template: str = "ffhq_512", out: int = 0, *m
     )
 
 
-_SCRFD_OUT = tuple(
-    Port(f"{what}{stride}", (None, size))
-    for what, size in (("score", 1), ("box", 4), ("points", 10))
-    for stride in (8, 16, 32)
-)
-
 _ALL = (
     _swapper("inswapper_128", 128, "arcface_128", UNIT, "latent", emap=True),
     _swapper("reswapper_128", 128, "arcface_128", UNIT, "latent"),
@@ -139,15 +133,6 @@ _ALL = (
     Family(
         "arcface_112", "recogniser", (_picture("input", 112),), (Port("embedding", (None, 512)),),
         "arcface_112_v2", SIGNED,
-    ),
-    Family(
-        "scrfd", "detector", (Port("input", (1, 3, None, None)),), _SCRFD_OUT, coding=SCRFD,
-    ),
-    Family(
-        "landmarks_106", "landmarks", (_picture("input", 192),), (Port("points", (None, 212)),), coding=BYTES,
-    ),
-    Family(
-        "genderage", "attributes", (_picture("input", 96),), (Port("output", (None, 3)),), coding=BYTES,
     ),
     _enhancer("enhancer_512", 512),
     _enhancer("enhancer_512_1024", 512, "ffhq_512", 1024),

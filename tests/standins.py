@@ -76,11 +76,12 @@ def swapper(
     batch: int | str = 1,
     names: Sequence[str] = ("target", "source", "output"),
     picture_source: int = 0,
-    nhwc: bool = False,
+    shut: bool = False,
 ) -> bytes:
     """out = target * GAIN + SHIFT * (first three numbers of the source), marks in `green` (in network numbers).
 
-    With `picture_source` the three numbers are the means of the source picture's channels.
+    With `picture_source` the three numbers are the means of the source picture's channels. `shut` writes the
+    graph so that it works for a batch of 1 only.
     """
     target, source, output = names
     nodes = [
@@ -90,7 +91,14 @@ def swapper(
         helper.make_node("Add", ["dimmed", "shift"], ["moved"]),
         helper.make_node("Where", ["marks", "green", "moved"], [output]),
     ]
+    if shut:
+        nodes[0] = helper.make_node("Conv", ["again", "kernel"], ["kept"], kernel_shape=[1, 1])
+        nodes[:0] = [
+            helper.make_node("Squeeze", [target, "first"], ["alone"]),
+            helper.make_node("Unsqueeze", ["alone", "first"], ["again"]),
+        ]
     weights: dict[str, NDArray[Any]] = {
+        "first": np.array([0]),
         "kernel": np.eye(3, dtype=np.float32).reshape(3, 3, 1, 1),
         "as_channels": np.array([1, 3, 1, 1]),
         "gain": GAIN.reshape(1, 3, 1, 1),

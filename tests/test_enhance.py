@@ -93,6 +93,34 @@ def test_the_five_points_lie_where_the_template_has_them(
         assert (g > 250, b < 20, r < 20) == (True, True, True), index
 
 
+@pytest.mark.parametrize("model", ["gfpgan_1024", "codeformer_fp16", "restoreformer_plus_plus"])
+def test_openvino_gives_the_same_picture(
+    model: str, enhance: Any, engines: Engines, face: Face, tmp_path: Path
+) -> None:
+    settings = InferenceSettings(engine="openvino", precision="fp32")
+    others = Engines(settings, cache=tmp_path / "engines.json", shelf=engines.shelf)
+    render = Enhance(Workshop(others, Nobody())).prepare(EnhanceParams(model=model))
+    pictures = [r(Picture(PHOTO.copy(), (face,))).pixels for r in (render, enhance(model=model))]
+    others.close()
+
+    assert np.abs(pictures[0].astype(int) - pictures[1].astype(int)).max() <= 1
+
+
+@pytest.mark.parametrize("model", standins.ENHANCERS)
+def test_many_faces_in_one_run_are_what_they_are_one_by_one(model: str, enhance: Any, face: Face) -> None:
+    places = ((0.6, -90, 0), (0.5, 60, 40), (0.7, 120, 160))
+    faces = [face.moved(np.array([[s, 0, x], [0, s, y]], np.float32)) for s, x, y in places]
+    render, scene = enhance(model=model, fidelity=0.3), PHOTO[::-1].copy()
+
+    together, alone = render(Picture(scene.copy(), tuple(faces))).pixels, scene.copy()
+    for one in faces:
+        single = render(Picture(scene.copy(), (one,))).pixels
+        mine = np.any(single != scene, axis=2)
+        assert not np.any(alone[mine] != scene[mine]), "the faces are far enough apart"
+        alone[mine] = single[mine]
+    np.testing.assert_array_equal(together, alone)
+
+
 def test_the_original_shines_through_a_blend(enhance: Any, face: Face) -> None:
     half = enhance(model="gfpgan_1.4", blend=0.5)(plain(face))
 

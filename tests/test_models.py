@@ -39,7 +39,9 @@ def test_what_is_here_and_what_is_known_is_listed(home: Path, capsys: pytest.Cap
 
 def test_files_are_verified_and_removed(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert spoken(capsys, "verify") == "no models are here\n"
-    assert "any number of faces in one run" in spoken(capsys, "add", str(home / "inswapper_128.onnx"))
+    said = spoken(capsys, "add", str(home / "inswapper_128.onnx"))
+    assert "any number of faces in one run" in said
+    assert "it needs more: model w600k_r50 is not here: faceswapd models pull w600k_r50" in said
     assert spoken(capsys, "verify") == "inswapper_128: ok\n"
 
     (home / "data/models/inswapper_128/model.onnx").write_bytes(b"x")

@@ -165,12 +165,13 @@ def test_what_lies_beside_the_face_is_untouched(wear: Wear, face: Face) -> None:
     assert changed.mean() > 0.02
 
 
-def test_many_faces_in_one_run_are_what_they_are_one_by_one(wear: Wear, engines: Engines, face: Face) -> None:
+@pytest.mark.parametrize("model", standins.SWAPPERS)
+def test_many_faces_in_one_run_are_what_they_are_one_by_one(model: str, wear: Wear, face: Face) -> None:
     scene = np.random.default_rng(0).integers(0, 256, (480, 640, 3), np.uint8)
     places = ((1.0, -130, 0), (0.8, 60, 40), (1.2, 200, 80))
     moved = [face.moved(np.array([[s, 0, x], [0, s, y]], np.float32)) for s, x, y in places]
     faces = tuple(Face(n, f.box, f.points, 1.0) for n, f in enumerate(moved))
-    render = wear(model="inswapper_128")
+    render = wear(model=model)
     together = render(Picture(scene.copy(), faces))
     alone = scene.copy()
     for one in faces:
@@ -199,6 +200,35 @@ def test_the_crops_of_all_faces_are_one_run(
     wear(boost=2)(Picture(np.full(PHOTO.shape, BGR, np.uint8), two))
 
     assert sizes == [8], "two faces, four tiles each"
+
+
+@pytest.mark.parametrize("model", ["inswapper_128", "ghost_1_256", "uniface_256"])
+def test_openvino_gives_the_same_picture(
+    model: str, wear: Wear, engines: Engines, face: Face, tmp_path: Path
+) -> None:
+    settings = InferenceSettings(engine="openvino", precision="fp32")
+    others = Engines(settings, cache=tmp_path / "engines.json", shelf=engines.shelf)
+    render = NeuralSwap(Workshop(others, Wardrobe())).prepare(NeuralSwapParams(face="ada", model=model))
+    two = (face, Face(9, face.box, face.points * np.float32(0.8), 1.0))
+    pictures = [r(Picture(PHOTO.copy(), two)).pixels for r in (render, wear(model=model))]
+    others.close()
+
+    assert np.abs(pictures[0].astype(int) - pictures[1].astype(int)).max() <= 1
+
+
+def test_a_model_whose_batch_stays_shut_is_run_one_by_one(wear: Wear, face: Face, tmp_path: Path) -> None:
+    shelf = standins.shelf(tmp_path, "w600k_r50")
+    path = tmp_path / "shut.onnx"
+    path.write_bytes(standins.swapper(128, "arcface_128", standins.UNIT_GREEN, with_emap=True, shut=True))
+    assert not shelf.add(path).batch
+    engines = Engines(InferenceSettings(engine="onnxruntime"), cache=tmp_path / "e.json", shelf=shelf)
+    render = NeuralSwap(Workshop(engines, Wardrobe())).prepare(
+        NeuralSwapParams(face="ada", model="shut", boost=2)
+    )
+    two = (face, Face(9, face.box, face.points * np.float32(0.8), 1.0))
+
+    pictures = [r(Picture(PHOTO.copy(), two)).pixels for r in (render, wear(boost=2))]
+    np.testing.assert_array_equal(*pictures)
 
 
 def test_boost_gives_the_same_colours_in_a_finer_picture(wear: Wear, face: Face) -> None:

@@ -8,7 +8,7 @@ from fakes import FakeRunner
 
 from faceswapd.inference.contracts import CONTRACTS, Contract, TensorSpec
 from faceswapd.inference.engine import Tensor
-from faceswapd.inference.tuning import medians_ms, strays
+from faceswapd.inference.tuning import medians_ms, psnr_db, strays
 
 SAMPLES = [(np.full((1, 2), n, np.float32),) for n in range(3)]
 CONTRACT = Contract(
@@ -93,3 +93,22 @@ def test_differences_of_both_signs_do_not_cancel() -> None:
 
 def test_every_bundled_model_has_something_to_be_judged_by() -> None:
     assert all(any(o.tolerance is not None for o in c.outputs) for c in CONTRACTS.values())
+
+
+@pytest.mark.parametrize(
+    ("off", "says"), [(0.0, ""), (0.017, ""), (0.018, "judged is within 34.9 dB, asked are 35")]
+)
+def test_pictures_are_judged_by_their_noise(off: float, says: str) -> None:
+    contract = Contract("m", "test", CONTRACT.inputs, (TensorSpec("judged", (1, 2), "", peak=1.0),))
+    exact, other = (FakeRunner("m", lambda x, off=off: (x + off,)) for off in (0.0, off))
+
+    assert strays(contract, exact, other, SAMPLES) == says
+
+
+def test_a_picture_without_numbers_strays() -> None:
+    contract = Contract("m", "test", CONTRACT.inputs, (TensorSpec("judged", (1, 2), "", peak=1.0),))
+
+    exact, broken = FakeRunner("m", lambda x: (x,)), FakeRunner("m", lambda x: (x * np.float32("nan"),))
+    assert "nan dB" in strays(contract, exact, broken, SAMPLES)
+    assert psnr_db(0.0, 1.0) == float("inf")
+    assert psnr_db(0.01, 2.0) == pytest.approx(26.0206, abs=1e-3)
