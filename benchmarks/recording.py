@@ -97,7 +97,7 @@ async def measure(args: argparse.Namespace, folder: Path) -> dict[str, object]:
         for recording in (False, True):
             if recording:
                 encoder = (await board.start_recording(f"{turn}.mp4")).encoder
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(0.3)
             before, cpu, began = camera.fresh, cpu_s(), time.perf_counter()
             await asyncio.sleep(args.seconds)
             wall = time.perf_counter() - began
@@ -136,8 +136,8 @@ def cpu_s() -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=4.0)
+    parser.add_argument("--rounds", type=int, default=12)
+    parser.add_argument("--seconds", type=float, default=1.5)
     parser.add_argument("--fps", type=float, default=240.0)
     parser.add_argument("--encoder", default="auto")
     parser.add_argument("--json", action="store_true")

@@ -1,6 +1,6 @@
 """The settings of a run: immutable values, types only. `daemon.config` reads them from file and command line."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -54,17 +54,16 @@ class RecordSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: str = "{date}-{time}.mp4"
     encoder: str = "auto"
     """`auto`, a codec (h264, hevc, av1, vp9) or an encoder's own name."""
-    quality: int = 60
-    """0 to 100."""
-    segment_s: float | None = None
+    quality: Annotated[int, msgspec.Meta(ge=0, le=100)] = 60
+    segment_s: Annotated[float, msgspec.Meta(ge=1)] | None = None
     """A new film begins after so long."""
-    max_bytes: int | None = None
+    max_bytes: Annotated[int, msgspec.Meta(ge=1)] | None = None
     """The recording ends at this size."""
-    keep_free: int | None = None
+    keep_free: Annotated[int, msgspec.Meta(ge=0)] | None = None
     """Bytes of the disk that it leaves free; None: 256 MiB, or a twentieth of a small disk."""
     constant_rate: bool = False
     """Exactly `fps` pictures a second; else each picture has the time it was taken at."""
-    save_last_s: float | None = None
+    save_last_s: Annotated[float, msgspec.Meta(ge=1)] | None = None
     """So much of what was shown is kept in memory, to be saved when asked."""
     sound: bool = False
     """A microphone is recorded with the picture."""

@@ -256,7 +256,8 @@ class VideoSink:
 
     def _check_place(self) -> None:
         if self._path.exists() and (not self._overwrite or not self._path.is_file()):
-            raise UsageError(f"{self._path} exists", "give another name, or say --overwrite")
+            also = ", or say --overwrite" if self._whole else ""
+            raise UsageError(f"{self._path} exists", f"give another name{also}")
         if not self._path.parent.is_dir():
             raise MissingInputError(f"there is no folder {self._path.parent}", "create it or save elsewhere")
 

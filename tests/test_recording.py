@@ -17,6 +17,7 @@ from faceswapd.core.clock import SystemClock
 from faceswapd.core.errors import BusyError, DeviceLostError, MissingInputError, NoDeviceError, UsageError
 from faceswapd.core.meter import Meter
 from faceswapd.core.settings import RecordSettings, Settings
+from faceswapd.daemon.config import load
 from faceswapd.daemon.recording import Recordings, film_path
 from faceswapd.sinks.fanout import Fanout
 from faceswapd.sinks.orphans import Journal
@@ -226,3 +227,32 @@ def test_the_last_moments_are_saved_when_asked(tmp_path: Path) -> None:
     none = House(tmp_path)
     with pytest.raises(UsageError, match="--save-last"):
         asyncio.run(none.recordings.save_last(""))
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"quality": 101}, "record.quality"),
+        ({"segment_s": 0}, "record.segment_s"),
+        ({"segment_s": "soon"}, "record.segment_s: 'soon' is no duration"),
+        ({"max_bytes": "4X"}, "record.max_bytes: '4X' is no size"),
+        ({"folders": "x"}, "folders"),
+    ],
+)
+def test_settings_that_make_no_sense_are_named(tmp_path: Path, given: dict[str, object], says: str) -> None:
+    (tmp_path / "config.toml").write_text("")
+    with pytest.raises(UsageError, match=says):
+        load({"record": given}, tmp_path / "config.toml", {})
+
+
+def test_durations_and_sizes_as_people_write_them(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text(
+        '[record]\nsegment_s = "10m"\nmax_bytes = "4G"\nsave_last_s = "30s"\n'
+    )
+    record = load({}, tmp_path / "config.toml", {"FACESWAPD_RECORD__KEEP_FREE": "1G"}).record
+    assert (record.segment_s, record.max_bytes, record.save_last_s, record.keep_free) == (
+        600,
+        4 << 30,
+        30,
+        1 << 30,
+    )
