@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import av
 import av.error
@@ -69,6 +69,31 @@ class Picture:
     key: bool
     """Decoding can begin here."""
     image: VideoFrame
+
+
+class Reader(Protocol):
+    """What films are read with: `Film`, or `Animation` for a moving picture."""
+
+    mended: int
+    damaged: int
+
+    def open(self) -> Shape:
+        """See `Film.open`."""
+
+    def seek(self, pts: int) -> None:
+        """See `Film.seek`."""
+
+    def seek_before(self, pts: int) -> None:
+        """See `Film.seek_before`."""
+
+    def pictures(self) -> Iterator[Picture]:
+        """See `Film.pictures`."""
+
+    def pixels(self, image: VideoFrame) -> Pixels:
+        """See `Film.pixels`."""
+
+    def close(self) -> None:
+        """See `Film.close`."""
 
 
 class Film:

@@ -8,7 +8,7 @@ from fractions import Fraction
 import msgspec
 from av.video.frame import VideoFrame
 
-from ..capture.film import Film, Picture, Shape
+from ..capture.film import Picture, Reader, Shape
 from ..sinks.encoders import QUALITY
 from .offline import Shot
 
@@ -58,7 +58,7 @@ LATE = Fraction(1, 4)
 
 
 def frames(
-    film: Film, shape: Shape, options: FilmOptions, told: Told, begin: int | None = None, part: int = 0
+    film: Reader, shape: Shape, options: FilmOptions, told: Told, begin: int | None = None, part: int = 0
 ) -> Iterator[Shot[VideoFrame]]:
     """The frames of the new film from the one at `begin` (in its ticks) on, which opens `part`.
 
@@ -83,7 +83,7 @@ def frames(
 
 
 def _wanted(
-    film: Film, shape: Shape, options: FilmOptions, told: Told, begin: int | None
+    film: Reader, shape: Shape, options: FilmOptions, told: Told, begin: int | None
 ) -> Iterator[tuple[Picture, int]]:
     """The original's frames that are wanted, with their times."""
     start_s, end_s, base = options.start_s or 0.0, options.end_s, shape.time_base
@@ -101,7 +101,7 @@ def _wanted(
         yield picture, picture.pts
 
 
-def _evenly(film: Film, shape: Shape, options: FilmOptions, told: Told) -> Iterator[tuple[Picture, int]]:
+def _evenly(film: Reader, shape: Shape, options: FilmOptions, told: Told) -> Iterator[tuple[Picture, int]]:
     """The same at a constant rate: at each tick the newest frame, again if there is no newer one."""
     fps = Fraction(options.fps or 0).limit_denominator(1001)
     shown: Picture | None = None

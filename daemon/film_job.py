@@ -12,7 +12,9 @@ from typing import Any
 import structlog
 from av.video.frame import VideoFrame
 
-from ..capture.film import Film, Shape
+from ..capture.animation import Animation
+from ..capture.film import Film, Reader, Shape
+from ..capture.picture import animated
 from ..capture.tonemap import tone_mapped
 from ..core.errors import BadInputError, DeviceLostError, FaceswapdError
 from ..core.frame import Pixels
@@ -63,7 +65,7 @@ class FilmJob:
         What is done is kept for `resume` if the run was interrupted or the disk is full.
         """
         sound.check(self.options.sound_codec)
-        film = Film(self.source, self._decoders())
+        film = self._reader()
         lost: set[str] = set()
         try:
             while True:
@@ -98,12 +100,15 @@ class FilmJob:
 
     def look(self) -> tuple[Shape, Print]:
         """What would be written; nothing is."""
-        film = Film(self.source)
+        film = self._reader()
         try:
             shape = film.open()
             return shape, self._print(shape, set())
         finally:
             film.close()
+
+    def _reader(self) -> Reader:
+        return Animation(self.source) if animated(self.source) else Film(self.source, self._decoders())
 
     def _decoders(self) -> int:
         """Threads of the decoder: each holds a frame, which a limit on memory may not have room for."""
@@ -159,7 +164,7 @@ class FilmJob:
         }
         return Journal.opened(self.folder, facts, resume=self.resume)
 
-    def _segments(self, film: Film, shape: Shape, print_: Print, journal: Journal) -> None:
+    def _segments(self, film: Reader, shape: Shape, print_: Print, journal: Journal) -> None:
         told, done = self.told, journal.entries
         told.frames_out = told.resumed = sum(s.frames for s in done)
         told.frames_in, told.faces = told.resumed, sum(s.faces for s in done)
@@ -232,7 +237,7 @@ class FilmJob:
             self.folder / f"film{self.target.suffix}",
             print_,
             segments,
-            self.source,
+            None if animated(self.source) else self.source,
             Window(start_s, end_s, shift_s),
             sound=options.sound,
             codec=options.sound_codec,
@@ -240,7 +245,7 @@ class FilmJob:
         )
 
 
-def _remarks(film: Film, shape: Shape) -> list[str]:
+def _remarks(film: Reader, shape: Shape) -> list[str]:
     remarks = []
     if film.damaged:
         remarks.append(f"{film.damaged} damaged packets of the original were skipped")

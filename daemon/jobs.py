@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from ..capture.picture import animated
 from ..core.errors import MissingInputError, UsageError
 from ..sinks.picture import SUFFIXES
 from ..sinks.video import CONTAINERS
@@ -59,8 +60,8 @@ def plan(
 
 
 def kind_of(path: Path) -> Kind:
-    """What a file is taken for by its name. Animated pictures are films; `processors` cannot tell by the name."""
-    return "picture" if path.suffix.lower() in SUFFIXES else "film"
+    """What a file is taken for by its name; a picture that moves is a film."""
+    return "picture" if path.suffix.lower() in SUFFIXES and not animated(path) else "film"
 
 
 def _listed(word: str) -> Iterator[str]:

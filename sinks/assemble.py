@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -48,7 +49,7 @@ def assemble(
     part: Path,
     print_: Print,
     segments: Sequence[Segment],
-    original: Path,
+    original: Path | None,
     window: Window,
     *,
     sound: bool = True,
@@ -57,21 +58,24 @@ def assemble(
 ) -> Carried:
     """Writes the film: pictures from the segments, everything else from the original, its packets unchanged.
 
-    `codec`: `copy`, or what its sound is encoded as anew. `cover`: the original's cover picture may come along;
-    other video streams never do. The film grows as `part`, on the disk of `path`, and gets its name when all is
-    written. Raises DeviceLostError when it cannot be written, UsageError for a codec that it cannot have.
+    `original`: None where there is nothing but pictures. `codec`: `copy`, or what its sound is encoded as anew.
+    `cover`: the original's cover picture may come along; other video streams never do. The film grows as `part`,
+    on the disk of `path`, and gets its name when all is written. Raises DeviceLostError when it cannot be
+    written, UsageError for a codec that it cannot have.
     """
     kind = CONTAINERS[path.suffix.lower()]
     options = {**kind.whole, **_OWN_TIMES.get(kind.format, {})}
     try:
         with (
-            av.open(f"file:{original}", metadata_errors="replace") as source,
+            av.open(f"file:{original}", metadata_errors="replace") if original else nullcontext() as source,
             av.open(f"file:{part}", "w", format=kind.format, options=options) as film,
         ):
             stream = video_stream(film, print_)
             _say_as(segments[0], stream)
-            carried, pairs = _carry(source, film, sound=sound, cover=cover, codec=codec)
-            _describe(source, film, stream, window)
+            carried, pairs = Carried(), dict[int, Any]()
+            if source is not None:
+                carried, pairs = _carry(source, film, sound=sound, cover=cover, codec=codec)
+                _describe(source, film, stream, window)
             pictures = _pictures(segments, stream, print_.time_base, window)
             others = _packets(source, pairs, window)
             for packet in _by_time(pictures, others):

@@ -39,8 +39,9 @@ def planes(frame: av.VideoFrame) -> Any:
 def test_what_was_left_alone_keeps_its_own_numbers(pix_fmt: str) -> None:
     original = stored(pix_fmt)
     if pix_fmt == "yuv420p10le":  # bits that eight cannot hold
-        luma = np.frombuffer(original.planes[0], np.uint16)
-        luma[:] = luma | 3  # type: ignore[index]
+        plane: Any = original.planes[0]
+        luma = np.frombuffer(plane, np.uint16)
+        luma[:] = luma | 3
     before = bgr(original)
     after = before.copy()
     after[40:60, 50:81] = (10, 200, 30)
