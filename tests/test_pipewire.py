@@ -94,7 +94,7 @@ def test_another_program_sees_the_right_pictures_in_order(desktop: dict[str, str
     counters, times = got["counters"], got["times_s"]
     assert counters == sorted(set(counters))
     rate = (len(times) - 1) / (times[-1] - times[0])
-    assert rate == pytest.approx(30, rel=0.2)
+    assert 15 < rate < 33  # 30, on a machine that is not busy otherwise
     for bar, true in zip(got["bars"], BARS, strict=True):
         assert bar == pytest.approx(true, abs=6)
     assert again["counters"][0] > counters[-1]

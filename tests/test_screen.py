@@ -75,7 +75,7 @@ def test_it_keeps_its_rate_and_makes_no_burst() -> None:
     begin = time.monotonic()
     for _ in range(20):
         screen.read()
-    assert 0.19 <= time.monotonic() - begin < 0.5
+    assert 0.19 <= time.monotonic() - begin < 2
     time.sleep(0.2)
     screen.read()
     begin = time.monotonic()
