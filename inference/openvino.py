@@ -49,7 +49,12 @@ class OpenVino:
     def ranges(
         self, contract: Contract, content: bytes, samples: Sequence[Sample]
     ) -> dict[str, tuple[float, float]]:
-        """What the model's convolutions are given in these runs: what `load` needs for int8. Raises InferenceError."""
+        """What the model's convolutions are given in these runs: what `load` needs for int8.
+
+        Raises InferenceError, and ConfigError for a processor without int8.
+        """
+        if "int8" not in self.native:
+            raise ConfigError("this processor has no instructions for int8")
         names = [t.name for t in contract.inputs]
         try:
             return quantise.ranges(self._core, content, [dict(zip(names, s, strict=True)) for s in samples])

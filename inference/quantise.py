@@ -30,6 +30,8 @@ def ranges(
 
     model = core.read_model(content)
     found = _convolutions(model)
+    if not found:
+        raise RuntimeError("no convolution with a kernel in fp32 is in it")
     reduced = []
     for node in found:
         data = node.input_value(0)

@@ -77,11 +77,12 @@ def swapper(
     names: Sequence[str] = ("target", "source", "output"),
     picture_source: int = 0,
     shut: bool = False,
+    half: bool = False,
 ) -> bytes:
     """out = target * GAIN + SHIFT * (first three numbers of the source), marks in `green` (in network numbers).
 
     With `picture_source` the three numbers are the means of the source picture's channels. `shut` writes the
-    graph so that it works for a batch of 1 only.
+    graph so that it works for a batch of 1 only, `half` one that computes in float16 between its casts.
     """
     target, source, output = names
     nodes = [
@@ -121,6 +122,17 @@ def swapper(
         given = [batch, 512]
     if with_emap:
         weights["emap"] = emap()
+    if half:
+        weights = {n: w.astype(np.float16) if w.dtype == np.float32 else w for n, w in weights.items()}
+        for node in nodes:
+            for names_ in (node.input, node.output):
+                for i, name in enumerate(names_):
+                    if name in (target, source, output):
+                        names_[i] = f"{name}_half"
+        nodes[:0] = [
+            helper.make_node("Cast", [n], [f"{n}_half"], to=TensorProto.FLOAT16) for n in (target, source)
+        ]
+        nodes.append(helper.make_node("Cast", [f"{output}_half"], [output], to=TensorProto.FLOAT))
     return _model(
         nodes, {target: [batch, 3, side, side], source: given}, {output: [batch, 3, side, side]}, weights
     )
