@@ -47,6 +47,7 @@ class RecordStatus(msgspec.Struct, frozen=True):
     recording: bool
     path: str = ""
     """The film that grows, or the last one."""
+    paused: bool = False
     seconds: float = 0.0
     films: tuple[str, ...] = ()
     """All films of this recording, oldest first: a long one is cut, and a failed encoder ends its film."""
@@ -117,6 +118,17 @@ class OutputListing(Protocol):
 
     def outputs(self) -> tuple[OutputInfo, ...]:
         """The outputs of this run."""
+
+
+@runtime_checkable
+class Pausing(Protocol):
+    """A recording can be paused."""
+
+    async def pause_recording(self, paused: bool) -> RecordStatus:
+        """Leaves out what is shown until the pause ends; the film has no gap there.
+
+        Raises UsageError when nothing is being recorded.
+        """
 
 
 @runtime_checkable

@@ -35,7 +35,7 @@ class Outlets(Protocol):
 
 
 class Recordings:
-    """Implements `core.abilities.Recording` and `Replaying`. All methods run in the event loop."""
+    """Implements `core.abilities.Recording`, `Pausing` and `Replaying`. All methods run in the event loop."""
 
     def __init__(
         self,
@@ -69,6 +69,7 @@ class Recordings:
         done = recorder.progress
         return RecordStatus(
             recording=self._recorder is not None,
+            paused=recorder.paused,
             path=done.films[-1] if done.films else recorder.name,
             seconds=round(done.seconds, 3),
             films=done.films,
@@ -116,6 +117,18 @@ class Recordings:
             if self._recorder is None:
                 raise UsageError("nothing is being recorded", "start a recording first")
             await self._finish(self._recorder)
+            return self.record_status()
+
+    async def pause_recording(self, paused: bool) -> RecordStatus:
+        """Begins or ends a pause. Raises UsageError when there is no recording."""
+        async with self._changing:
+            recorder = self._recorder
+            if recorder is None:
+                raise UsageError("nothing is being recorded", "start a recording first")
+            if paused:
+                recorder.pause()
+            else:
+                recorder.resume()
             return self.record_status()
 
     async def start_replay(self) -> None:

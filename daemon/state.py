@@ -8,7 +8,7 @@ from typing import Protocol
 import msgspec
 import structlog
 
-from ..core.abilities import OutputInfo, Recording, RecordStatus, Replaying
+from ..core.abilities import OutputInfo, Pausing, Recording, RecordStatus, Replaying
 from ..core.clock import Clock
 from ..core.errors import FaceswapdError, UsageError
 from ..core.events import (
@@ -100,7 +100,7 @@ class Rooms:
     problems: Problems
 
 
-class Recorder(Recording, Replaying, Protocol):
+class Recorder(Recording, Pausing, Replaying, Protocol):
     """`recording.Recordings`."""
 
 
@@ -193,6 +193,10 @@ class StateBoard:
     async def stop_recording(self) -> RecordStatus:
         """Ends the recording; raises UsageError when there is none."""
         return await self._recordings().stop_recording()
+
+    async def pause_recording(self, paused: bool) -> RecordStatus:
+        """Begins or ends a pause of the recording; raises UsageError when there is none."""
+        return await self._recordings().pause_recording(paused)
 
     async def save_last(self, path: str) -> RecordStatus:
         """Saves the last moments of what was shown; raises UsageError when they are not kept."""

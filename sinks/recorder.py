@@ -97,6 +97,11 @@ class Recorder:
         """How far it is."""
         return self._progress
 
+    @property
+    def paused(self) -> bool:
+        """Whether a pause lasts."""
+        return self._pause.is_set()
+
     def pause(self) -> None:
         """Leaves out what comes from now on; the film goes on without a gap after `resume`."""
         self._pause.set()

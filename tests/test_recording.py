@@ -210,6 +210,25 @@ def test_a_microphone_that_is_not_there_is_refused(tmp_path: Path, monkeypatch: 
     assert not (tmp_path / "loud.mp4").exists()
 
 
+def test_a_pause_is_left_out(tmp_path: Path) -> None:
+    house = House(tmp_path)
+
+    async def work() -> None:
+        with pytest.raises(UsageError, match="nothing is being recorded"):
+            await house.recordings.pause_recording(True)
+        await house.recordings.start_recording("a.mp4")
+        await house.show(10)
+        await asyncio.sleep(0.2)
+        assert (await house.recordings.pause_recording(True)).paused
+        await house.show(10)
+        await asyncio.sleep(0.2)
+        assert not (await house.recordings.pause_recording(False)).paused
+        await house.show(10)
+
+    house.live(work())
+    assert frames(str(tmp_path / "a.mp4")) == 20
+
+
 def test_the_last_moments_are_saved_when_asked(tmp_path: Path) -> None:
     house = House(tmp_path, save_last_s=5.0)
 
