@@ -1,3 +1,4 @@
+import asyncio
 import shutil
 import socket
 import subprocess
@@ -16,6 +17,8 @@ from faceswapd.capture.pattern import Pattern, counter
 from faceswapd.core.clock import SystemClock
 from faceswapd.core.errors import DeviceLostError, NoDeviceError, UsageError
 from faceswapd.core.frame import Frame
+from faceswapd.core.meter import Meter
+from faceswapd.sinks.fanout import Fanout
 from faceswapd.sinks.push import PushSink
 
 SIZE = (320, 240)
@@ -171,3 +174,43 @@ def test_srt_goes_through_the_systems_ffmpeg(tmp_path: Path) -> None:
 def test_what_is_no_address_is_refused(url: str) -> None:
     with pytest.raises(UsageError, match="send to"):
         push(url)
+
+
+@pytest.mark.skipif(not shutil.which("ffmpeg"), reason="ffmpeg is not installed")
+def test_a_server_that_comes_back_gets_the_stream_again(tmp_path: Path) -> None:
+    port = free_port()
+    url = f"rtmp://127.0.0.1:{port}/live/key"
+    failures: list[str] = []
+    back = threading.Event()
+
+    def serve(film: Path) -> subprocess.Popen[bytes]:
+        words = ["ffmpeg", "-v", "quiet", "-listen", "1", "-i", url, "-c", "copy", "-y", str(film)]
+        server = subprocess.Popen(words, stdin=subprocess.DEVNULL)
+        end = time.monotonic() + 10
+        while not listens(port):
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        return server
+
+    async def live() -> None:
+        first = await asyncio.to_thread(serve, tmp_path / "first.mkv")
+        fanout = Fanout(
+            [push(url)], SIZE, 30, SystemClock(), Meter(),
+            on_failure=lambda _, error: failures.append(str(error)),
+            on_recovery=lambda _: back.set(),
+        )  # fmt: skip
+        await fanout.start()
+        await asyncio.sleep(1.0)
+        first.kill()
+        first.wait()
+        second = await asyncio.to_thread(serve, tmp_path / "second.mkv")
+        assert await asyncio.to_thread(back.wait, 20)
+        await asyncio.sleep(1.5)
+        await fanout.close()
+        await asyncio.to_thread(second.wait, 10)
+
+    asyncio.run(live())
+    assert failures
+    assert "takes no more" in failures[0]
+    with av.open(str(tmp_path / "second.mkv")) as received:
+        assert sum(1 for _ in received.decode(video=0)) > 20
