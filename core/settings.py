@@ -35,7 +35,7 @@ class ControlSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     enabled: bool = True
     host: str = "127.0.0.1"
-    port: int = 7865
+    port: Annotated[int, msgspec.Meta(ge=0, le=65535)] = 7865
     tls_certificate: str = ""
     """A PEM file, with `tls_key` beside it: without them no address but loopback is served."""
     tls_key: str = ""
@@ -81,16 +81,16 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     outputs: tuple[str, ...] = ("auto",)
     """`auto`, a virtual camera's name or path, a film, `memory:`, `none`."""
     size: Size = (1280, 720)
-    fps: float = 30.0
+    fps: Annotated[float, msgspec.Meta(gt=0, le=240)] = 30.0
     processors: tuple[ProcessorSettings, ...] = (ProcessorSettings("anonymize"),)
     on_no_face: OnNoFace = "placeholder"
-    hold_s: float = 0.4
+    hold_s: Annotated[float, msgspec.Meta(ge=0, le=60)] = 0.4
     """How long the last mask of a lost face is held before `on_no_face` applies."""
     badge: bool = True
     loop: bool = False
     """A film or stream starts again at its end."""
     fit: Literal["letterbox", "crop"] = "letterbox"
-    for_s: float | None = None
+    for_s: Annotated[float, msgspec.Meta(gt=0)] | None = None
     """Ends by itself after so many seconds, counted from the first processed frame."""
     inference: InferenceSettings = InferenceSettings()
     control: ControlSettings = ControlSettings()

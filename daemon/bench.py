@@ -61,9 +61,9 @@ class Case:
 CASES = (
     Case("anonymize", ("anonymize",)),
     Case("mesh_swap", ("mesh_swap",)),
-    Case("mesh_swap, 60 fps source", ("mesh_swap",), fps=60.0),
-    Case("mesh_swap, 4 faces", ("mesh_swap",), faces=4),
-    Case("mesh_swap, 1920x1080", ("mesh_swap",), size=(1920, 1080)),
+    Case("mesh_swap 60 fps source", ("mesh_swap",), fps=60.0),
+    Case("mesh_swap 4 faces", ("mesh_swap",), faces=4),
+    Case("mesh_swap 1920x1080", ("mesh_swap",), size=(1920, 1080)),
     Case("passthrough", ()),
 )
 

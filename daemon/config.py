@@ -1,11 +1,12 @@
 """Where settings come from: defaults, then a TOML file, then the environment, then the command line."""
 
+import math
 import os
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 import platformdirs
@@ -34,14 +35,25 @@ def load(
     a wrong file or variable, UsageError for a wrong option; both name the field.
     """
     values: dict[str, Any] = msgspec.to_builtins(base or Settings())
+    params: dict[str, Any] = {}
     file = path or default_path()
-    if path is not None or file.is_file():
-        values = _merged(values, _normal(_read(file), ConfigError, str(file)))
     variables = {k: v for k, v in environ.items() if k.startswith(ENV_PREFIX)}
-    values = _merged(values, _normal(_from_environment(variables), ConfigError, "environment"))
-    checked = _converted(values, ConfigError, str(file))
-    overrides = _normal({k: v for k, v in options.items() if v is not None}, UsageError, "command line")
-    return _converted(_merged(msgspec.to_builtins(checked), overrides), UsageError, "command line")
+    layers: list[tuple[dict[str, Any], type[FaceswapdError], str]] = []
+    if path is not None or file.exists():
+        layers.append((_read(file), ConfigError, f"configuration {file}"))
+    layers.append(
+        (_from_environment(variables), ConfigError, f"environment ({', '.join(sorted(variables))})")
+    )
+    layers.append(({k: v for k, v in options.items() if v is not None}, UsageError, "command line"))
+    for layer, error, where in layers:
+        normal = _normal(layer, error, where)
+        params = _merged(params, _tables(normal.pop("processor", {}), error, where))
+        values = _merged(values, normal)
+        _converted(values, error, where)
+    # Last, so that a table reaches the chain whoever named it, the default one included.
+    return _converted(
+        {**values, "processors": _with_tables(values["processors"], params)}, ConfigError, str(file)
+    )
 
 
 def parse_size(text: str) -> Size:
@@ -60,7 +72,9 @@ def _read(file: Path) -> dict[str, Any]:
         return tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"configuration {file}: {error.strerror}", "check --config") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError:
+        raise ConfigError(f"configuration {file} is not UTF-8", "save it as UTF-8") from None
+    except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"configuration {file}: {error}", "mend the line it names") from None
 
 
@@ -97,19 +111,29 @@ def _normal(values: dict[str, Any], error: type[FaceswapdError], where: str) -> 
             raise error(f"{where}: {wrong}") from None
     if isinstance(values.get("processors"), str):
         names = [n.strip() for n in values["processors"].split(",")]
-        values["processors"] = [] if names == ["none"] else [n for n in names if n]
+        if not all(names):  # an empty variable in somebody's script must not show the camera as it is
+            raise error(f"{where}: processors {values['processors']!r}", "name them, or say none")
+        values["processors"] = [] if names == ["none"] else names
     if isinstance(values.get("record"), dict):
         values["record"] = _normal_record(values["record"], error, where)
-    params = values.pop("processor", {})
-    if "processors" in values:
+    if isinstance(values.get("processors"), list | tuple):
         values["processors"] = [{"name": p} if isinstance(p, str) else p for p in values["processors"]]
-        values["processors"] = [
-            {**p, "params": {**p.get("params", {}), **params.get(p["name"], {})}}
-            if isinstance(p, dict) and "name" in p
-            else p
-            for p in values["processors"]
-        ]
     return values
+
+
+def _tables(values: Any, error: type[FaceswapdError], where: str) -> dict[str, Any]:
+    """`[processor.NAME]` tables: {name: {parameter: value}}."""
+    if not isinstance(values, dict) or not all(isinstance(table, dict) for table in values.values()):
+        raise error(f"{where}: processor", "write it as [processor.anonymize] with its parameters below")
+    return values
+
+
+def _with_tables(chain: Iterable[Any], params: Mapping[str, Any]) -> list[Any]:
+    """The chain with the tables' parameters; one that is not in the chain comes last, off, ready to be switched on."""
+    places = [{**p, "params": {**params.get(p["name"], {}), **p.get("params", {})}} for p in chain]
+    named = {place["name"] for place in places}
+    off = [{"name": n, "enabled": False, "params": table} for n, table in params.items() if n not in named]
+    return [*places, *off]
 
 
 def _normal_record(values: dict[str, Any], error: type[FaceswapdError], where: str) -> dict[str, Any]:
@@ -140,15 +164,33 @@ def _merged(base: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _converted(values: dict[str, Any], error: type[FaceswapdError], where: str) -> Settings:
+    if (field := _not_a_number(values)) is not None:  # it is neither below nor above any bound
+        raise error(f"{where}: {field} is no finite number", "give a number")
     try:
-        settings = msgspec.convert(values, Settings)
+        return msgspec.convert(values, Settings)
     except msgspec.ValidationError as wrong:
         text, _, path = str(wrong).partition(" - at `$.")
-        field = f"{path.rstrip('`')}: " if path else ""
-        raise error(f"{where}: {field}{text}", "see `faceswapd run --help`") from None
-    if not 0 < settings.fps <= 240:
-        raise error(f"{where}: fps {settings.fps:g}", "must be above 0 and at most 240")
-    return settings
+        path = path.rstrip("`")
+        choices = _choices(path)
+        remedy = f"one of {', '.join(choices)}" if choices else "see `faceswapd run --help`"
+        raise error(f"{where}: {f'{path}: ' if path else ''}{text}", remedy) from None
+
+
+def _not_a_number(value: Any, path: str = "") -> str | None:
+    if isinstance(value, float) and not math.isfinite(value):
+        return path
+    items = value.items() if isinstance(value, dict) else ()
+    found = (_not_a_number(v, f"{path}.{k}" if path else str(k)) for k, v in items)
+    return next((f for f in found if f is not None), None)
+
+
+def _choices(path: str) -> tuple[str, ...]:
+    """What a field of `Settings` (`inference.engine`) may be, if that is a list."""
+    kind: Any = Settings
+    for name in path.split("."):
+        hints = get_type_hints(kind) if isinstance(kind, type) else {}
+        kind = hints.get(name)
+    return get_args(kind) if get_origin(kind) is Literal else ()
 
 
 def with_params(settings: Settings, assignments: Iterable[tuple[str, str, str]]) -> Settings:

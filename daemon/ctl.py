@@ -176,7 +176,11 @@ async def _change(remote: Client, options: argparse.Namespace) -> tuple[Any, Ren
 
 
 async def _batch(remote: Client, options: argparse.Namespace) -> tuple[Any, RenderableType]:
-    changes = await _changes(remote, [shlex.split(text) for text in options.changes])
+    try:
+        asked = [shlex.split(text) for text in options.changes]
+    except ValueError as error:
+        raise UsageError(f"a change cannot be read: {error}", "close what was quoted") from None
+    changes = await _changes(remote, asked)
     state = await remote.ask("batch", State, changes=changes)
     return state, tables.status(state)
 
@@ -302,14 +306,21 @@ async def _output(remote: Client, _: argparse.Namespace) -> tuple[Any, Renderabl
 async def _record(remote: Client, options: argparse.Namespace) -> tuple[Any, RenderableType]:
     params = {"path": options.path} if options.what == "start" and options.path else {}
     told = await remote.call(f"record.{options.what}", **params)
-    return told, ("recording " if told["recording"] else "not recording ") + told["path"]
+    return told, (
+        "recording " if told["recording"] else "saved " if told["path"] else "not recording"
+    ) + told["path"]
 
 
 async def _snapshot(remote: Client, options: argparse.Namespace) -> tuple[Any, RenderableType]:
+    if options.file.suffix.lower() not in (".jpg", ".jpeg"):
+        raise UsageError(f"{options.file}", "a snapshot is a JPEG: end its name with .jpg")
     told = await remote.call("snapshot.get")
     picture = base64.b64decode(told.pop("jpeg"))
     try:
-        options.file.write_bytes(picture)
+        with options.file.open("xb") as file:
+            file.write(picture)
+    except FileExistsError:
+        raise UsageError(f"{options.file} exists", "choose another name") from None
     except OSError as error:
         raise MissingInputError(f"{options.file}: {error.strerror}", "choose another place") from None
     told["file"] = str(options.file)

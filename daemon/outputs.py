@@ -31,7 +31,11 @@ def make_outputs(words: Iterable[str], size: Size, fps: float, *, overwrite: boo
     `none` and `memory:` keep no frame, they count them. Raises NoDeviceError for a virtual camera that is
     not there, UsageError for a word that means nothing.
     """
-    return [_output(word, size, fps, overwrite) for word in words] or [MemorySink("none", keep=0)]
+    named = tuple(words)
+    for word in named:
+        if named.count(word) > 1:
+            raise UsageError(f"output {word} is named twice", "name it once")
+    return [_output(word, size, fps, overwrite) for word in named] or [MemorySink("none", keep=0)]
 
 
 def how_to_get_one() -> str:
@@ -78,9 +82,13 @@ def _output(word: str, size: Size, fps: float, overwrite: bool) -> Sink:
     if device is not None:
         return V4l2Sink(device.path, size, fps)
     if word == "auto":
-        raise NoDeviceError("no virtual camera on this machine", f"{how_to_get_one()}, or say --output {_else()}")
+        raise NoDeviceError(
+            "no virtual camera on this machine", f"{how_to_get_one()}, or say --output {_else()}"
+        )
     if word.startswith("/dev/"):
         return V4l2Sink(word, size, fps)  # its own refusal says what is wrong with the path
+    if Path(word).is_dir():
+        raise UsageError(f"output {word} is a folder", "name a film in it")
     if Path(word).suffix:
         raise UsageError(f"output {word}", f"a film ends with one of {', '.join(CONTAINERS)}")
     raise NoDeviceError(f"no virtual camera is called {word!r}", "`faceswapd devices` lists them")

@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import logging
+import math
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -29,6 +30,9 @@ from .state import StateBoard
 
 log = structlog.get_logger(__name__)
 
+WEARERS = ("mesh_swap", "neural_swap")
+"""Processors that wear a face."""
+
 
 def run(args: argparse.Namespace) -> int:
     """The daemon. Without a virtual camera it ends with 69 unless another output is named."""
@@ -36,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
     configure(logging.DEBUG if args.verbose else logging.INFO, relay)
     settings = run_settings(args)
     library = Library(places.data_dir())
-    settings = _wearing(settings, library, args.face, args.consent)
+    settings = wearing(settings, library, args.face, args.consent, chosen=args.processors is not None)
     films = [word for word in settings.outputs if Path(word).suffix.lower() in CONTAINERS]
     app = _app(settings, library, overwrite=args.overwrite)
     app.relay, app.on_ready, app.show_link = relay, _say_ready, sys.stderr.isatty()
@@ -50,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
 def demo(args: argparse.Namespace) -> int:
     """The main job on bundled material: a moving portrait wears the painted mask."""
     configure(logging.WARNING)  # the table at the end says it all
-    if args.for_s <= 0:
+    if not (math.isfinite(args.for_s) and args.for_s > 0):
         raise UsageError(f"--for {args.for_s:g}", "give seconds above 0")
     camera = first_virtual_camera()
     console = Console(stderr=args.json, soft_wrap=True)
@@ -99,29 +103,39 @@ def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return factory
 
 
-def _wearing(settings: Settings, library: Library, face: str | None, consent: str | None) -> Settings:
-    """`--face`: a photo with its consent for this run, or a name of the library; it turns the swap on."""
+def wearing(
+    settings: Settings, library: Library, face: str | None, consent: str | None, *, chosen: bool
+) -> Settings:
+    """`--face`: a photo with its consent for this run, or a name of the library; it turns the swap on.
+
+    `chosen`: the chain was named by the user, who is not to be contradicted.
+    """
     if face is None:
         if consent is not None:
             raise UsageError("--consent without --face", "name the photo it is for")
         return settings
     name = face
+    if not face:
+        raise UsageError("--face without a name", "name a photo, or a face of `faceswapd face list`")
     if Path(face).suffix or Path(face).exists():
         name = library.with_photo(Path(face), consent)
     elif consent is not None:
         raise UsageError(
             f"--consent with the stored face {face}", "its consent was recorded when it was added"
         )
-    chain: list[ProcessorSettings] = []
-    for place in settings.processors:
-        takes = place.name == "mesh_swap"
-        chain.append(
-            msgspec.structs.replace(place, params={**place.params, "face": name}) if takes else place
-        )
-    if not any(p.name == "mesh_swap" for p in chain):
-        # The face that was asked for is worn; the default chain, which would hide it again, is not.
+    chain = [
+        msgspec.structs.replace(p, enabled=True, params={**p.params, "face": name})
+        if p.name in WEARERS
+        else p
+        for p in settings.processors
+    ]
+    if not any(p.name in WEARERS for p in chain):
+        if chosen:
+            names = ", ".join(p.name for p in chain) or "none"
+            raise UsageError(f"--face with --processors {names}", f"no face is worn there: add {WEARERS[0]}")
+        # The default chain would hide the face again that was asked for.
         chain = [p for p in chain if p.name != "anonymize"]
-        chain.insert(0, ProcessorSettings("mesh_swap", params={"face": name}))
+        chain.insert(0, ProcessorSettings(WEARERS[0], params={"face": name}))
     return msgspec.structs.replace(settings, processors=tuple(chain))
 
 

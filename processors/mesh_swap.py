@@ -30,7 +30,10 @@ class MeshSwapParams(Params, frozen=True):
         str, Meta(description="The face to wear: a name from the library, or mask for the painted one.")
     ] = MASK
     faces: Annotated[
-        Literal["all", "largest"], Meta(description="Who wears it: everybody, or only the largest face.")
+        Literal["all", "first"],
+        Meta(
+            description="Who wears it: everybody, or only who was there first; all others are shown as they are."
+        ),
     ] = "all"
     opacity: Annotated[
         float,
@@ -65,8 +68,12 @@ class _Worn:
     def __call__(self, picture: Picture) -> Picture:
         # The farther face first, so that a nearer one covers it.
         faces = sorted(picture.faces, key=_area)
-        left = faces[:-1] if self.params.faces == "largest" else []
-        done = [face.id for face in faces[len(left) :] if self._wear(picture.pixels, face)]
+        left: list[Face] = []
+        if self.params.faces == "first" and faces:
+            # Not the largest: somebody who leans towards the camera would take the wearer's face away.
+            wearer = min(faces, key=lambda face: face.id)
+            left = [face for face in faces if face is not wearer]
+        done = [face.id for face in faces if face not in left and self._wear(picture.pixels, face)]
         return replace(
             picture,
             effect=picture.effect | Effect.SWAPPED if done else picture.effect,

@@ -51,7 +51,7 @@ class FaceTracker:
             for kind, n in ((kind, len(blaze.anchors(kind))) for kind in KINDS)
         }
         self._mesh = _Model(models.load("mesh478"), mesh.SIDE, (1, 1, 1, 3 * mesh.POINTS), (1, 1, 1, 1))
-        self._hold_ns = round(hold_s * 1e9)
+        self._hold_ns = round(max(0.0, hold_s) * 1e9)  # a face of this very frame is never dropped
         self._remember_ns = round(max(hold_s, remember_s) * 1e9)
         self._detect_every = detect_every
         self._max_faces = max_faces
