@@ -18,6 +18,7 @@ from ..core.errors import FaceswapdError, MissingInputError, UsageError
 from ..inference.providers import check_installation
 from ..processors.library import Library
 from . import places
+from .html_report import write
 from .jobs import plan
 from .logs import configure
 from .process_options import add_process_options
@@ -31,7 +32,18 @@ log = structlog.get_logger(__name__)
 
 
 def process(args: argparse.Namespace) -> int:
-    """Does all jobs; one that fails does not stop the rest. Returns the first failure's exit code, else 0."""
+    """Does all jobs; one that fails does not stop the rest.
+
+    Returns the first failure's exit code, 130 after an interruption, else 0.
+    """
+    try:
+        return _process(args)
+    except KeyboardInterrupt:
+        sys.stderr.write("faceswapd: interrupted; the same command with --resume goes on\n")
+        return 130
+
+
+def _process(args: argparse.Namespace) -> int:
     configure(logging.INFO if args.verbose else logging.ERROR)
     check_installation()
     library = Library(places.data_dir())
@@ -58,6 +70,8 @@ def process(args: argparse.Namespace) -> int:
             engine |= run.engine
     seconds, cpu_s = time.monotonic() - began_s, time.process_time() - cpu_s
     result = summed(reports, engine, workers, seconds, cpu_s, peak_mb())
+    if args.report:
+        write(args.report, result, bar.samples)
     if args.json:
         sys.stdout.write(to_json(result) + "\n")
     elif not args.quiet:

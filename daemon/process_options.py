@@ -51,6 +51,7 @@ def add_process_options(parser: argparse.ArgumentParser) -> None:
     add(
         "--preview", type=int, metavar="N", help="write a sheet of N frames before and after beside each film"
     )
+    add("--report", type=Path, metavar="FILE.html", help="write a page with plots of speed and stage times")
     add("--engine", choices=get_args(EngineName))
     add(
         "--execution-provider",

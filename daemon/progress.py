@@ -3,12 +3,24 @@
 import sys
 import time
 from types import TracebackType
+from typing import NamedTuple
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 EVERY_S = 5.0
 """Between two lines where there is no terminal."""
+
+
+SAMPLE_S = 0.5
+"""Between two samples of the speed."""
+
+
+class Sample(NamedTuple):
+    """How many frames were written at a moment of the run."""
+
+    at_s: float
+    frames: int
 
 
 class Bar:
@@ -22,7 +34,10 @@ class Bar:
         self._task: TaskID | None = None
         self._name = ""
         self._began_s = self._said_s = 0.0
-        self._first = 0
+        self._first = self._before = self._now = 0
+        self._start_s = time.monotonic()
+        self.samples: list[Sample] = [Sample(0.0, 0)]
+        """The speed of the run, over all its files."""
 
     def __enter__(self) -> "Bar":
         if self._console.is_terminal and not self._quiet:
@@ -46,7 +61,8 @@ class Bar:
 
     def begin(self, name: str, total: int | None, done: int = 0) -> None:
         """A new file; `done` frames of it are there from before."""
-        self._name, self._first = name, done
+        self._before += self._now
+        self._name, self._first, self._now = name, done, 0
         self._began_s = self._said_s = time.monotonic()
         if self._live is not None:
             if self._task is not None:
@@ -56,6 +72,9 @@ class Bar:
     def at(self, frames: int, total: int | None, limit: str) -> None:
         """So many frames are written; `limit` is the stage that everything waits for."""
         now_s = time.monotonic()
+        self._now = frames - self._first
+        if now_s - self._start_s - self.samples[-1].at_s >= SAMPLE_S:
+            self.samples.append(Sample(now_s - self._start_s, self._before + self._now))
         fps = (frames - self._first) / max(1e-3, now_s - self._began_s)
         more = f"limit: {limit}  {memory_mb():.0f} MB"
         if self._live is not None and self._task is not None:
