@@ -4,6 +4,9 @@
 
 Against three things, in turn, so that whatever else the machine does hits all alike:
 
+`cores_wanted` is the share of the cores that we had work for, also where other programs had them; `busy` is the
+share that we got.
+
 - the bound: the slowest of decode, process and encode, each alone, or their processor time over all cores;
 - the loop: read with OpenCV, process, encode, one after the other, with the same processors and codec;
 - files: every frame as a PNG on the disk, a pool of threads over them, then the encoder (the known tools' way).
@@ -13,13 +16,14 @@ import argparse
 import json
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from statistics import median
 
@@ -39,12 +43,47 @@ from faceswapd.daemon import places
 from faceswapd.daemon.film_frames import FilmOptions
 from faceswapd.daemon.film_job import FilmJob
 from faceswapd.daemon.offline import processed
+from faceswapd.daemon.progress import peak_mb
 from faceswapd.daemon.studio import Studio, open_studio
 from faceswapd.inference.providers import cores
 from faceswapd.processors.library import Library
 
 SIZE, FPS, PRESET, CRF = (1920, 1080), 30, "veryfast", "22"
 OPTIONS = FilmOptions(encoder="libx264", preset=PRESET)
+
+
+SAMPLER = """
+import os, sys, time
+pid, cores, seen, full = sys.argv[1], int(sys.argv[2]), 0, 0.0
+while not os.path.exists(sys.argv[3]):
+    ready = 0
+    for thread in os.listdir(f"/proc/{pid}/task"):
+        try:
+            with open(f"/proc/{pid}/task/{thread}/stat") as stat:
+                ready += stat.read().rpartition(")")[2].split()[0] == "R"
+        except OSError:
+            pass
+    seen, full = seen + 1, full + min(ready, cores) / cores
+    time.sleep(0.01)
+print(full / max(1, seen))
+"""
+"""Samples how many of the cores a process has work for, whether it gets them or others do."""
+
+
+@contextmanager
+def wanted(into: list[float], folder: Path) -> Iterator[None]:
+    """Appends the share of the cores that there was work for; Linux only."""
+    if not sys.platform.startswith("linux"):
+        yield
+        return
+    end = folder / "sampled"
+    end.unlink(missing_ok=True)
+    words = [sys.executable, "-c", SAMPLER, str(os.getpid()), str(cores()), str(end)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as sampler:
+        yield
+        end.touch()
+        assert sampler.stdout is not None
+        into.append(float(sampler.stdout.read()))
 
 
 class Cost:
@@ -199,15 +238,16 @@ def main() -> None:
         if not args.skip_files:
             work["files"] = lambda: files(film, out, studio, studio.pool.workers)
         costs = {name: Cost() for name in work}
+        asked: list[float] = []
         for _ in range(args.rounds):
             for name, do in work.items():
-                with costs[name].taken():
+                with wanted(asked, folder) if name == "ours" else nullcontext(), costs[name].taken():
                     do()
                 out.unlink(missing_ok=True)
-    tell(costs, args.frames)
+    tell(costs, asked, args.frames)
 
 
-def tell(costs: dict[str, Cost], frames: int) -> None:
+def tell(costs: dict[str, Cost], asked: list[float], frames: int) -> None:
     n = cores()
     alone = ("decode", "process", "encode")
     ratios: dict[str, list[float]] = {"to_bound": [], "busy": [], "of_perfect_overlap": [], "times_loop": []}
@@ -223,6 +263,8 @@ def tell(costs: dict[str, Cost], frames: int) -> None:
         "cores": n,
         "load": round(os.getloadavg()[0], 1),
         "frames": frames,
+        "cores_wanted": [round(a, 3) for a in asked],
+        "peak_mb": round(peak_mb()),
         "fps": round(frames / median(costs["ours"].wall), 1),
         "wall_s": {k: [round(w, 2) for w in c.wall] for k, c in costs.items()},
         "cpu_ms_per_frame": {k: round(median(c.cpu) / frames * 1e3, 1) for k, c in costs.items()},
