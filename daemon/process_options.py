@@ -25,8 +25,9 @@ def add_process_options(parser: argparse.ArgumentParser) -> None:
     add("--jobs", type=Path, metavar="FILE", help="many runs: TOML with [[job]] tables, or a list in JSON, of "
         "these options without their dashes")  # fmt: skip
     add("--config", type=Path, metavar="FILE", help=f"configuration (default: {config.default_path()})")
-    add("--processors", "--frame-processor", nargs="+", metavar="A,B",
-        help="the chain, in order; none changes nothing (default: anonymize)")  # fmt: skip
+    add("--processors", metavar="A,B", help="the chain, in order; none changes nothing (default: anonymize)")
+    add("--frame-processor", nargs="+", dest="frame_processors", metavar="A",
+        help="the same, as other tools have it: face_swapper, ...")  # fmt: skip
     add("--set", action="append", dest="params", metavar="PROCESSOR.PARAM=VALUE", default=[])
     add("-s", "--face", "--source", metavar="PHOTO|NAME", help="the face that is worn")
     add("--consent", metavar="BASIS", help="for a photo: self, permission, public-domain or synthetic")

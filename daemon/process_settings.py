@@ -11,7 +11,7 @@ from ..processors.library import Library
 from . import config
 from .film_frames import FilmOptions
 from .options import _assignment, _given
-from .run import _wearing
+from .run import wearing
 from .units import parse_bytes
 
 ALIASES = {"face_swapper": "mesh_swap", "blur": "anonymize"}
@@ -22,14 +22,15 @@ _SWITCHES = ("nsfw_filter", "map_faces", "mouth_mask")
 
 def process_settings(args: argparse.Namespace, library: Library) -> Settings:
     """The settings that configuration, environment and command line together say. Raises as `config.load`."""
-    names = [n.strip() for word in args.processors or [] for n in word.split(",")]
+    words = [*([args.processors] if args.processors else []), *(args.frame_processors or [])]
+    names = [n.strip() for word in words for n in word.split(",")]
     options: dict[str, Any] = {
-        "processors": ",".join(ALIASES.get(n, n) for n in names if n) if names else None,
+        "processors": ",".join(ALIASES.get(n, n) for n in names) if names else None,
         "badge": False if args.no_badge else None,
         "inference": _given(engine=args.engine, provider=args.provider, threads=args.threads),
     }
     settings = config.load(options, args.config)
-    settings = _wearing(settings, library, args.face, args.consent)
+    settings = wearing(settings, library, args.face, args.consent, chosen=args.processors is not None)
     more = tuple(ProcessorSettings(name) for name in _SWITCHES if getattr(args, name))
     if more:
         settings = msgspec.structs.replace(settings, processors=(*settings.processors, *more))

@@ -94,6 +94,8 @@ def test_other_tools_words(call: Call, tmp_path: Path) -> None:
          "--execution-threads", "1", "--keep-frames", tmp_path / "frames")  # fmt: skip
     assert len(list((tmp_path / "frames" / "a").iterdir())) == 30
     call(source, "-o", tmp_path / "c.mp4", "--map-faces", code=64)
+    call("--processors", "none", source, "-o", tmp_path / "d.mp4", chain="")
+    call(source, "-o", tmp_path / "e.mp4", "--frame-processor", "face_enhancer_9", chain="", code=64)
     call(source, "-o", tmp_path / "c.mp4", "--video-quality", "101", code=64)
     call(source, "-o", tmp_path / "c.mp4", "--max-memory", "lots", code=64)
     call(source, "-o", tmp_path / "c.mp4", "--fps", "0", code=64)
