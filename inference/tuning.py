@@ -19,6 +19,8 @@ K = TypeVar("K", bound=Hashable)
 
 ROUNDS = 12
 """Timed runs of each candidate, after two that are not."""
+BUDGET_S = 10.0
+"""After so long three of them have to do: a large model needs seconds for one run."""
 
 
 def medians_ms(
@@ -26,10 +28,14 @@ def medians_ms(
 ) -> dict[K, float]:
     """{key: median of one run in ms}; empty when `stop` was set before the end.
 
-    The runners take turns on the same sample, so that whatever else the machine does meets all of them.
+    The runners take turns on the same sample, so that whatever else the machine does meets all of them. Where
+    that takes longer than `BUDGET_S`, three rounds are enough.
     """
     times: dict[K, list[float]] = {key: [] for key in runners}
+    since = time.perf_counter()
     for n in range(-2, rounds):
+        if n >= 3 and time.perf_counter() - since > BUDGET_S:
+            break
         sample = samples[n % len(samples)]
         for key, runner in runners.items():
             if stop.is_set():
