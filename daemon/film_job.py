@@ -16,7 +16,7 @@ from ..capture.animation import Animation
 from ..capture.film import Film, Reader, Shape
 from ..capture.picture import animated
 from ..capture.tonemap import tone_mapped
-from ..core.errors import BadInputError, DeviceLostError, FaceswapdError
+from ..core.errors import BadInputError, DeviceLostError
 from ..core.frame import Pixels
 from ..core.meter import Meter
 from ..core.settings import Size
@@ -66,37 +66,44 @@ class FilmJob:
         """
         sound.check(self.options.sound_codec)
         film = self._reader()
-        lost: set[str] = set()
         try:
-            while True:
-                shape = film.open()
-                print_ = self._print(shape, lost)
-                journal = self._journal(print_)
-                try:
-                    self._segments(film, shape, print_, journal)
-                    break
-                except EncoderLostError as error:
-                    # Packets of two encoders do not go together: the film is begun anew with the next one.
-                    log.warning("encoder.lost", film=str(self.target), error=str(error))
-                    lost.add(print_.encoder.name)
-                    self._note(f"{error.what}; the film was begun anew with another encoder")
-                    film.close()
-                    shutil.rmtree(self.folder, ignore_errors=True)
-                except KeyboardInterrupt:
-                    log.warning("film.interrupted", film=str(self.target), segments=len(journal.entries))
-                    raise
-                except FaceswapdError as error:
-                    # A full disk may have room again; a film that is at fault stays so.
-                    if not isinstance(error, DeviceLostError) or not journal.entries:
-                        shutil.rmtree(self.folder, ignore_errors=True)
-                    raise
+            shape, print_, journal = self._encoded(film)
+            try:
+                carried = self._assemble(shape, print_, journal)
+                shutil.rmtree(self.folder, ignore_errors=True)
+            finally:
+                journal.close()
         finally:
             film.close()
-        carried = self._assemble(shape, print_, journal)
-        shutil.rmtree(self.folder, ignore_errors=True)
         self.told.audio = carried.audio
         self._note(*_remarks(film, shape), *(f"left out: {s}" for s in carried.left_out))
         return self.told
+
+    def _encoded(self, film: Reader) -> tuple[Shape, Print, Journal]:
+        """All segments, by the first encoder that does not fail."""
+        lost: set[str] = set()
+        while True:
+            shape = film.open()
+            print_ = self._print(shape, lost)
+            journal = self._journal(print_)
+            try:
+                self._segments(film, shape, print_, journal)
+                return shape, print_, journal
+            except EncoderLostError as error:
+                # Packets of two encoders do not go together: the film is begun anew with the next one.
+                log.warning("encoder.lost", film=str(self.target), error=str(error))
+                lost.add(print_.encoder.name)
+                self._note(f"{error.what}; the film was begun anew with another encoder")
+                film.close()
+                journal.close()
+                shutil.rmtree(self.folder, ignore_errors=True)
+            except BaseException as error:
+                # A full disk may have room again, whoever interrupts may go on; a film that is at fault stays so.
+                kept = isinstance(error, KeyboardInterrupt | DeviceLostError) and journal.entries
+                journal.close()
+                if not kept:
+                    shutil.rmtree(self.folder, ignore_errors=True)
+                raise
 
     def look(self) -> tuple[Shape, Print]:
         """What would be written; nothing is."""

@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-import shutil
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import structlog
 
-from ..core.errors import DeviceLostError, MissingInputError
+from ..core.errors import BusyError, DeviceLostError, MissingInputError
 from ..sinks.segments import Segment
 
 log = structlog.get_logger(__name__)
@@ -35,17 +35,24 @@ class _Page(msgspec.Struct):
 class Journal:
     """The segments of one job in its folder, in order."""
 
-    def __init__(self, folder: Path, page: _Page) -> None:
-        self._folder, self._page = folder, page
+    def __init__(self, folder: Path, page: _Page, lock: int | None = None) -> None:
+        self._folder, self._page, self._lock = folder, page, lock
 
     @classmethod
     def opened(cls, folder: Path, facts: Mapping[str, Any], *, resume: bool) -> "Journal":
         """The journal in `folder`: the one that is there with `resume`, if it is of the very same job, else a
         new one in an empty folder. `facts` are all that the frames depend on.
 
-        Raises MissingInputError when nothing can be written there.
+        Raises MissingInputError when nothing can be written there, BusyError while another run is at it.
         """
         job = hashlib.sha256(msgspec.json.encode(facts, enc_hook=str)).hexdigest()
+        try:
+            folder.mkdir(exist_ok=True)
+        except OSError as error:
+            raise MissingInputError(
+                f"cannot write {folder.parent} ({error.strerror})", "save elsewhere"
+            ) from None
+        lock = _locked(folder)
         file = folder / "journal.json"
         if resume and file.exists():
             try:
@@ -53,16 +60,17 @@ class Journal:
             except msgspec.DecodeError:  # the power went while it was written
                 page = _Page("")
             if page.job == job and all((folder / e.file).exists() for e in page.entries):
-                return cls(folder, page)
+                return cls(folder, page, lock)
             log.warning("film.begun_anew", folder=str(folder), why="the job is not the same any more")
-        shutil.rmtree(folder, ignore_errors=True)
-        try:
-            folder.mkdir()
-        except OSError as error:
-            raise MissingInputError(
-                f"cannot write {folder.parent} ({error.strerror})", "save elsewhere"
-            ) from None
-        return cls(folder, _Page(job))
+        for old in folder.iterdir():
+            old.unlink()
+        return cls(folder, _Page(job), lock)
+
+    def close(self) -> None:
+        """Another run may have it; the folder stays as it is."""
+        lock, self._lock = self._lock, None
+        if lock is not None:
+            os.close(lock)
 
     @property
     def entries(self) -> tuple[Entry, ...]:
@@ -94,3 +102,18 @@ class Journal:
             raise DeviceLostError(
                 f"{fresh} could not be written: {error.strerror}", "free some space there"
             ) from None
+
+
+def _locked(folder: Path) -> int | None:
+    """Holds the folder for this process, also against itself; a process that dies lets go. Not on Windows."""
+    if sys.platform == "win32":
+        return None
+    import fcntl
+
+    lock = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(lock)
+        raise BusyError(f"another run writes into {folder}", "wait for it, or save elsewhere") from None
+    return lock
