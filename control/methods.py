@@ -204,6 +204,12 @@ class RecordStart(Params, frozen=True):
     path: Annotated[str, Meta(max_length=1024)] = ""
 
 
+class RecordPause(Params, frozen=True):
+    """Whether it pauses from now on."""
+
+    paused: bool
+
+
 class SnapshotGet(Params, frozen=True):
     """The picture is made smaller to fit, never larger."""
 
@@ -271,6 +277,8 @@ METHODS: dict[str, Method] = {
     "camera.select": Method(Named, State, "Takes frames from another camera."),
     "record.start": Method(RecordStart, RecordStatus, "Begins to record a film."),
     "record.stop": Method(Nothing, RecordStatus, "Ends the film."),
+    "record.pause": Method(RecordPause, RecordStatus, "Pauses the film, or goes on with it."),
+    "record.save_last": Method(RecordStart, RecordStatus, "Saves the last moments, if they are kept."),
     "record.status": Method(Nothing, RecordStatus, "Whether a film is being recorded."),
     "privacy.set": Method(PrivacySet, State, "Shows the placeholder, before any queue.", urgent=True),
     "freeze.set": Method(FreezeSet, State, "Holds the picture as it is.", urgent=True),

@@ -127,6 +127,10 @@ class Service:
                 return await self._snapshot(asked)
             case _, methods.FaceAdd() as asked:
                 return await self._add_face(asked, outbox)
+            case "record.save_last", methods.RecordStart(path):
+                return await self._able(abilities.Replaying, "keeping the last moments").save_last(path)
+            case _, methods.RecordPause(paused):
+                return await self._able(abilities.Pausing, "pausing").pause_recording(paused)
             case _, methods.RecordStart() as asked:
                 return await self._able(abilities.Recording, "recording").start_recording(asked.path)
             case "face.remove", methods.Named(name):

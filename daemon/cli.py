@@ -76,7 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     actions.add_parser("list", help="list them").add_argument("--json", action="store_true")
     actions.add_parser("remove", help="remove one, its photo and its record").add_argument("name")
 
-    models = _add(commands, "models", "the neural models of this machine: pull, add, check, remove", _models)
+    models = _add(commands, "models", "the neural models of this machine: pull, add, verify, remove", _models)
     add_models_options(models)
 
     doctor = _add(commands, "doctor", "checks the installation, each finding with its remedy", _doctor)

@@ -21,6 +21,12 @@ from ..core.params import read_texts
 from . import tables
 
 CHUNK = 32 * 1024
+_RECORD = {
+    "start": "record.start",
+    "stop": "record.stop",
+    "save": "record.save_last",
+    "status": "record.status",
+}
 """Bytes of a picture in one message: 64 KiB is the most the server takes, and base64 adds a third."""
 TOPICS = ("state", "stats", "faces", "log")
 ON = {"on": True, "off": False, "true": True, "false": False, "yes": True, "no": False}
@@ -121,7 +127,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("output", "Lists the outputs.", _output)
     add("record", "Records a film.", _record,
-        {"name": "what", "choices": ["start", "stop", "status"]},
+        {"name": "what", "choices": ["start", "stop", "pause", "resume", "save", "status"]},
         {"name": "path", "nargs": "?", "default": "", "metavar": "FILE"})  # fmt: skip
     add("snapshot", "Saves the picture that is shown now.", _snapshot,
         {"name": "file", "type": Path, "metavar": "FILE.jpg"})  # fmt: skip
@@ -304,11 +310,17 @@ async def _output(remote: Client, _: argparse.Namespace) -> tuple[Any, Renderabl
 
 
 async def _record(remote: Client, options: argparse.Namespace) -> tuple[Any, RenderableType]:
-    params = {"path": options.path} if options.what == "start" and options.path else {}
-    told = await remote.call(f"record.{options.what}", **params)
-    return told, (
-        "recording " if told["recording"] else "saved " if told["path"] else "not recording"
-    ) + told["path"]
+    match options.what:
+        case "pause" | "resume":
+            told = await remote.call("record.pause", paused=options.what == "pause")
+        case "start" | "save" if options.path:
+            told = await remote.call(_RECORD[options.what], path=options.path)
+        case _:
+            told = await remote.call(_RECORD[options.what])
+    if options.what == "save" or (told["path"] and not told["recording"]):
+        return told, f"saved {told['path']}"
+    words = ("paused " if told["paused"] else "recording ") if told["recording"] else "not recording"
+    return told, words + told["path"]
 
 
 async def _snapshot(remote: Client, options: argparse.Namespace) -> tuple[Any, RenderableType]:

@@ -51,6 +51,12 @@ class Everything(AbleCommands):
     async def start_recording(self, path: str) -> RecordStatus:
         return RecordStatus(recording=True, path=path or "film.mkv")
 
+    async def pause_recording(self, paused: bool) -> RecordStatus:
+        return RecordStatus(recording=True, path="film.mkv", paused=paused)
+
+    async def save_last(self, path: str) -> RecordStatus:
+        return RecordStatus(recording=False, path=path or "last.mkv", seconds=5.0)
+
     async def stop_recording(self) -> RecordStatus:
         return RecordStatus(recording=False, path="film.mkv", seconds=1.0)
 
@@ -67,6 +73,8 @@ RIGHT: dict[str, dict[str, Any]] = {
     "preset.save": {"name": "work"},
     "camera.select": {"name": "cam"},
     "record.start": {"path": "film.mkv"},
+    "record.pause": {"paused": True},
+    "record.save_last": {"path": "last.mkv"},
     "privacy.set": {"on": True},
     "freeze.set": {"on": True},
     "hold": {"name": "mesh_swap", "on": True, "lease_s": 1},
