@@ -19,15 +19,16 @@ from ..core.errors import FaceswapdError, MissingInputError, UsageError
 from ..core.events import ProcessorInfo, State, Stats
 from ..core.params import read_texts
 from . import tables
+from .completion import completion
 
 CHUNK = 32 * 1024
+"""Bytes of a picture in one message: 64 KiB is the most the server takes, and base64 adds a third."""
 _RECORD = {
     "start": "record.start",
     "stop": "record.stop",
     "save": "record.save_last",
     "status": "record.status",
 }
-"""Bytes of a picture in one message: 64 KiB is the most the server takes, and base64 adds a third."""
 TOPICS = ("state", "stats", "faces", "log")
 ON = {"on": True, "off": False, "true": True, "false": False, "yes": True, "no": False}
 
@@ -54,7 +55,7 @@ def main(argv: list[str]) -> int:
 async def _run(options: argparse.Namespace) -> int:
     console = Console(highlight=False)
     if options.command == "completion":
-        console.out(completion(options.shell))
+        console.out(completion(_parser(), options.shell))
         return 0
     try:
         secret = _secret(options.token_file) if options.token_file else None
@@ -379,32 +380,3 @@ def _read(photo: Path) -> bytes:
     if not 0 < len(data) <= MAX_FACE:
         raise UsageError(f"{photo}: {len(data)} bytes", f"a picture of 1 to {MAX_FACE} bytes")
     return data
-
-
-def completion(shell: str) -> str:
-    """A script that completes the commands of `faceswapd ctl`."""
-    parser = _parser()
-    subparsers = next(a for a in parser._actions if isinstance(a, argparse._SubParsersAction))
-    commands = list(subparsers.choices)
-    words = " ".join(commands)
-    if shell == "fish":
-        lines = [
-            f"complete -c faceswapd -n '__fish_seen_subcommand_from ctl' -f -a {c.dest} -d '{c.help}'"
-            for c in subparsers._choices_actions
-        ]
-        return "\n".join(lines)
-    names = """$(faceswapd ctl get processors 2>/dev/null | grep -o '"name":"[^"]*"' | cut -d'"' -f4)"""
-    script = f"""_faceswapd_ctl() {{
-  local word="${{COMP_WORDS[COMP_CWORD]}}" words="{words}"
-  [[ ${{COMP_WORDS[1]}} == ctl ]] || return
-  if [[ $COMP_CWORD -gt 2 ]]; then
-    case "${{COMP_WORDS[2]}}" in
-      set|toggle|hold|reorder) words="{names}" ;;
-      privacy|freeze) words="on off toggle" ;;
-      *) return ;;
-    esac
-  fi
-  COMPREPLY=($(compgen -W "$words" -- "$word"))
-}}
-complete -o default -F _faceswapd_ctl faceswapd"""
-    return script if shell == "bash" else f"autoload -U +X bashcompinit && bashcompinit\n{script}"
