@@ -25,6 +25,11 @@ class Face:
     held_ns: int = 0
     """0 for a face seen in this frame, else for how long it has been held since it was lost."""
 
+    @property
+    def area(self) -> float:
+        """Of its box, in square pixels."""
+        return float((self.box[2] - self.box[0]) * (self.box[3] - self.box[1]))
+
     def moved(self, matrix: Matrix) -> "Face":
         """The face in the space that the 2x3 affine leads to; z scales with the mean of x and y."""
         scale = np.sqrt(abs(np.linalg.det(matrix[:, :2])))

@@ -1,7 +1,7 @@
 """Wears a face by its mesh: a photo, or the painted mask, bent over every tracked face."""
 
 from dataclasses import dataclass, replace
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar
 
 import cv2
 import numpy as np
@@ -18,6 +18,7 @@ from ..faces.warp import Grid, normals, rasterise, skirted
 from .painted_mask import painted_mask
 from .processor import Effect, Picture, Render, Workshop
 from .track_faces import FaceTracker
+from .wearer import WHO, Who, wearers
 
 MASK = "mask"
 """The name of the painted mask among the faces."""
@@ -29,12 +30,7 @@ class MeshSwapParams(Params, frozen=True):
     face: Annotated[
         str, Meta(description="The face to wear: a name from the library, or mask for the painted one.")
     ] = MASK
-    faces: Annotated[
-        Literal["all", "first"],
-        Meta(
-            description="Who wears it: everybody, or only who was there first; all others are shown as they are."
-        ),
-    ] = "all"
+    faces: Annotated[Who, Meta(description=WHO)] = "all"
     opacity: Annotated[
         float,
         # Under one half the wearer is recognised, and what is called treated would not be.
@@ -66,14 +62,8 @@ class _Worn:
     params: MeshSwapParams
 
     def __call__(self, picture: Picture) -> Picture:
-        # The farther face first, so that a nearer one covers it.
-        faces = sorted(picture.faces, key=_area)
-        left: list[Face] = []
-        if self.params.faces == "first" and faces:
-            # Not the largest: somebody who leans towards the camera would take the wearer's face away.
-            wearer = min(faces, key=lambda face: face.id)
-            left = [face for face in faces if face is not wearer]
-        done = [face.id for face in faces if face not in left and self._wear(picture.pixels, face)]
+        faces, left = wearers(picture.faces, self.params.faces)
+        done = [face.id for face in faces if self._wear(picture.pixels, face)]
         return replace(
             picture,
             effect=picture.effect | Effect.SWAPPED if done else picture.effect,
@@ -197,13 +187,9 @@ class MeshSwap:
             raise BadInputError(
                 f"no face in the photo of {name!r}", "use one that shows a face from the front, well lit"
             )
-        texture = Texture.of_photo(photo, max(faces, key=_area).points)
+        texture = Texture.of_photo(photo, max(faces, key=lambda face: face.area).points)
         self._last = (photo, texture)
         return texture
-
-
-def _area(face: Face) -> float:
-    return float((face.box[2] - face.box[0]) * (face.box[3] - face.box[1]))
 
 
 def _height(points: Points) -> float:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar
 
 import cv2
 import numpy as np
@@ -20,6 +20,7 @@ from ..inference.masker import Masker
 from ..inference.swapper import Styles, Swapper
 from .processor import Effect, Picture, Render, Workshop
 from .track_faces import FaceTracker
+from .wearer import WHO, Who, wearers
 
 
 class NeuralSwapParams(Params, frozen=True):
@@ -31,9 +32,7 @@ class NeuralSwapParams(Params, frozen=True):
     model: Annotated[str, Meta(description="The swapper, as `faceswapd models list` names it.")] = (
         "inswapper_128"
     )
-    faces: Annotated[
-        Literal["all", "largest"], Meta(description="Who wears it: everybody, or only the largest face.")
-    ] = "all"
+    faces: Annotated[Who, Meta(description=WHO)] = "all"
     other_face: Annotated[str, Meta(description="A second face that is blended in; empty for none.")] = ""
     blend: Annotated[
         float,
@@ -88,10 +87,8 @@ class _Worn:
     regions: Masker | None
 
     def __call__(self, picture: Picture) -> Picture:
-        # The farther face first, so that a nearer one covers it.
-        faces = sorted(picture.faces, key=_area)
-        left = faces[:-1] if self.params.faces == "largest" else []
-        done = self._wear(picture.pixels, faces[len(left) :])
+        faces, left = wearers(picture.faces, self.params.faces)
+        done = self._wear(picture.pixels, faces)
         return replace(
             picture,
             effect=picture.effect | Effect.SWAPPED if done else picture.effect,
@@ -204,15 +201,11 @@ class NeuralSwap:
             raise BadInputError(
                 f"no face in the photo of {name!r}", "use one that shows a face from the front, well lit"
             )
-        return max(faces, key=_area)
+        return max(faces, key=lambda face: face.area)
 
 
 def _equal(some: Sequence[Pixels], others: Sequence[Pixels]) -> bool:
     return len(some) == len(others) and all(np.array_equal(a, b) for a, b in zip(some, others, strict=True))
-
-
-def _area(face: Face) -> float:
-    return float((face.box[2] - face.box[0]) * (face.box[3] - face.box[1]))
 
 
 _ENOUGH = 0.5

@@ -270,9 +270,9 @@ def test_identities_are_blended_and_averaged(wear: Wear, engines: Engines, face:
     np.testing.assert_array_equal(averaged.pixels, half.pixels)
 
 
-def test_only_the_largest_face_is_worn_and_the_others_are_spared(wear: Wear, face: Face) -> None:
+def test_only_the_first_wears_it_and_the_others_are_spared(wear: Wear, face: Face) -> None:
     small = Face(7, face.box * 0.5, face.points * np.float32(0.5), 1.0)
-    picture = wear(faces="largest")(Picture(np.full(PHOTO.shape, BGR, np.uint8), (face, small)))
+    picture = wear(faces="first")(Picture(np.full(PHOTO.shape, BGR, np.uint8), (face, small)))
 
     assert picture.treated == {face.id}
     assert picture.spared == {7}
