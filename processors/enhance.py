@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar
 
 import numpy as np
 from msgspec import Meta
@@ -17,6 +17,7 @@ from ..faces.face import Face
 from ..faces.templates import crop_matrix
 from ..inference.picture_model import PictureModel
 from .processor import Picture, Render, Workshop
+from .wearer import Who, wearers
 
 
 class EnhanceParams(Params, frozen=True):
@@ -26,7 +27,7 @@ class EnhanceParams(Params, frozen=True):
         "gfpgan_1.4"
     )
     faces: Annotated[
-        Literal["all", "largest"], Meta(description="Whose face: everybody's, or only the largest.")
+        Who, Meta(description="Whose face: everybody's, or only that of who was there first.")
     ] = "all"
     blend: Annotated[
         float,
@@ -54,9 +55,9 @@ class _Enhanced:
     """What of the result may be shown, softly; as large as the result."""
 
     def __call__(self, picture: Picture) -> Picture:
-        faces = [face for face in sorted(picture.faces, key=_area) if face.score > 0]
-        if self.params.faces == "largest":
-            faces = faces[-1:]
+        chosen, _ = wearers(picture.faces, self.params.faces)
+        # A detector's stand-in has no mesh of its own to align a crop by.
+        faces = [face for face in chosen if face.score > 0]
         if faces and self.params.blend > 0:
             self._restore(picture.pixels, faces)
         return picture
@@ -101,7 +102,3 @@ class Enhance:
         side = model.family.outputs[0].shape[-1]
         assert side is not None, "a family's result has a size"
         return _Enhanced(model, params, soft_box(side, _FEATHER))
-
-
-def _area(face: Face) -> float:
-    return float((face.box[2] - face.box[0]) * (face.box[3] - face.box[1]))

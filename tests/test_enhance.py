@@ -129,9 +129,9 @@ def test_the_original_shines_through_a_blend(enhance: Any, face: Face) -> None:
     assert (nothing.pixels == BGR).all()
 
 
-def test_only_the_largest_if_asked(enhance: Any, face: Face) -> None:
+def test_only_who_was_there_first_if_asked(enhance: Any, face: Face) -> None:
     small = Face(7, face.box * 0.4, face.points * np.float32(0.4), 1.0)
-    picture = enhance(model="gfpgan_1.4", faces="largest")(plain(face, small))
+    picture = enhance(model="gfpgan_1.4", faces="first")(plain(face, small))
 
     assert at(picture, small, 50) == list(BGR)
     assert at(picture, face, 50) != list(BGR)
