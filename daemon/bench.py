@@ -25,6 +25,7 @@ from ..core.slot import Slot
 from ..inference.engine import Runner, Tensor
 from ..inference.engines import Engines
 from ..inference.pool import Pool
+from ..inference.providers import cores
 from ..processors.chain import Chain, ChainBuilder
 from ..processors.library import Library
 from ..processors.processor import Workshop
@@ -56,6 +57,7 @@ class Case:
     fps: float | None = None
     """The source's rate; None: the next frame is there as soon as there is room for it."""
     workers: int = 0
+    """0: the provider's own number; below it: so many fewer than there are cores."""
 
 
 CASES = (
@@ -64,6 +66,7 @@ CASES = (
     Case("mesh_swap 60 fps source", ("mesh_swap",), fps=60.0),
     Case("mesh_swap 4 faces", ("mesh_swap",), faces=4),
     Case("mesh_swap 1920x1080", ("mesh_swap",), size=(1920, 1080)),
+    Case("mesh_swap one core free", ("mesh_swap",), workers=-1),
     Case("passthrough", ()),
 )
 
@@ -205,7 +208,8 @@ def _clip(case: Case) -> list[Pixels]:
 
 async def _measure(case: Case, seconds: float) -> Result:
     settings = Settings(size=case.size, fps=case.fps or 60.0)
-    engines = Engines(InferenceSettings(threads=case.workers), cache=places.cache_dir() / "engines.json")
+    threads = case.workers if case.workers >= 0 else max(1, cores() + case.workers)
+    engines = Engines(InferenceSettings(threads=threads), cache=places.cache_dir() / "engines.json")
     models = _Counted(engines)
     chain = ChainBuilder(registry(Workshop(models, Library(places.data_dir())))).build(
         [ProcessorSettings(name) for name in case.processors]
