@@ -212,7 +212,9 @@ def test_a_wider_feather_changes_the_edge_less(workshop: Workshop, astronaut: tu
     assert soft < 0.5 * hard
 
 
-def test_everybody_or_only_who_was_there_first_however_large_another_gets(workshop: Workshop, astronaut: tuple[Pixels, Face]) -> None:
+def test_everybody_or_only_who_was_there_first_however_large_another_gets(
+    workshop: Workshop, astronaut: tuple[Pixels, Face]
+) -> None:
     pixels, face = astronaut
     small, small_face = scaled(pixels, face, 0.5, (100, 100), (512, 512))
     small[:, 256:] = pixels[:, :256]

@@ -6,7 +6,9 @@ from faceswapd.inference.providers import PROVIDERS, plan
 
 
 @pytest.mark.parametrize(("cores", "threads", "left"), [(2, 2, 1), (8, 2, 4), (8, 8, 1)])
-def test_workers_and_opencv_together_never_want_more_than_the_cores(cores: int, threads: int, left: int) -> None:
+def test_workers_and_opencv_together_never_want_more_than_the_cores(
+    cores: int, threads: int, left: int
+) -> None:
     before = cv2.getNumThreads()
     try:
         share_cores(plan(PROVIDERS["cpu"], threads=threads, cores=cores))
