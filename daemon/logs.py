@@ -60,6 +60,7 @@ def configure(level: int = logging.INFO, relay: Relay | None = None) -> None:
         processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.PrintLoggerFactory(cast(TextIO, _Stderr())),
-        cache_logger_on_first_use=True,
+        # Not cached: a test, or a second command in one process, may configure anew. Logging is no hot path.
+        cache_logger_on_first_use=False,
     )
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s %(message)s")
