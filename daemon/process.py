@@ -82,6 +82,8 @@ def _process(args: argparse.Namespace) -> int:
 def _call(args: argparse.Namespace, library: Library, bar: Bar, *, alone: bool) -> Run:
     output = Path(args.output) if args.output else None
     overwrite = args.overwrite or args.dry_run
+    if not (args.input or args.inputs):
+        raise UsageError("no input", "name pictures, films or folders")
     jobs = plan([*args.input, *args.inputs], output, overwrite=overwrite, resume=args.resume)
     with ExitStack() as house:
         settings, limit = process_settings(args, library), max_bytes(args.max_memory)

@@ -50,6 +50,7 @@ NONE = ("--source", "pattern:", "--output", "none", "--no-control", "--for", "0.
         (64, "--for nan", ["demo", "--for", "nan", "--save", "x.mp4"]),
         (64, "add mesh_swap", ["run", *NONE, "--processors", "none", "--face", "mask"]),
         (64, "--face without", ["run", *NONE, "--face", ""]),
+        (64, "no input", ["process", "-o", "x.jpg"]),
         (64, "named twice", ["run", "--source", "pattern:", "--output", "a.mp4", "--output", "a.mp4"]),
         (64, "is a folder", ["run", "--source", "pattern:", "--output", "/tmp"]),
         (64, "known: anonymize", ["bench", "--only", "nothing"]),
