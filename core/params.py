@@ -60,13 +60,8 @@ def changed(params: P, changes: Mapping[str, Any]) -> P:
         raise UsageError(f"parameter {name}: {text.split(' - at')[0]}", _range(params, name)) from None
 
 
-def parse(kind: type[P], texts: Mapping[str, str]) -> dict[str, Value]:
-    """Values written as text (a command line's `opacity=0.8`), turned into their fields' types."""
-    return read_texts(describe(kind), texts)
-
-
 def read_texts(infos: tuple[ParamInfo, ...], texts: Mapping[str, str]) -> dict[str, Value]:
-    """Like `parse`, where only the description of the parameters is at hand."""
+    """Values written as text (a command line's `opacity=0.8`), turned into the types that `infos` tell."""
     by_name = {i.name: i for i in infos}
     return {name: _parsed(by_name.get(name), name, text) for name, text in texts.items()}
 

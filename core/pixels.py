@@ -5,7 +5,7 @@ from typing import Literal
 import cv2
 import numpy as np
 
-from .frame import Matrix, Pixels
+from .frame import Pixels
 from .settings import Size
 
 
@@ -17,18 +17,6 @@ def contiguous(pixels: Pixels) -> Pixels:
 def writable(pixels: Pixels) -> Pixels:
     """The one copy of a frame that processors may draw into."""
     return pixels.copy()
-
-
-def fit_matrix(size: Size, into: Size, mode: Literal["letterbox", "crop"] = "letterbox") -> Matrix:
-    """The 2x3 affine that takes a picture of `size` into one of `into`, centred, without distortion.
-
-    `letterbox` shows all of it with borders, `crop` fills all and cuts what is over.
-    """
-    (w, h), (tw, th) = size, into
-    pick = min if mode == "letterbox" else max
-    scale = pick(tw / w, th / h)
-    return np.array([[scale, 0, (tw - scale * w) / 2 + (scale - 1) / 2],
-                     [0, scale, (th - scale * h) / 2 + (scale - 1) / 2]], np.float32)  # fmt: skip
 
 
 def fit(pixels: Pixels, into: Size, mode: Literal["letterbox", "crop"] = "letterbox") -> Pixels:

@@ -4,7 +4,7 @@ import pytest
 from msgspec import Meta
 
 from faceswapd.core.errors import UsageError
-from faceswapd.core.params import ParamInfo, Params, changed, describe, parse
+from faceswapd.core.params import ParamInfo, Params, changed, describe, read_texts
 
 
 class Paint(Params, frozen=True):
@@ -51,9 +51,15 @@ def test_a_wrong_change_names_the_field_and_its_range(changes: dict[str, object]
 def test_text_becomes_the_fields_types() -> None:
     texts = {"opacity": "0.5", "on": "off", "times": "3", "name": "1", "mode": "b"}
 
-    assert parse(Paint, texts) == {"opacity": 0.5, "on": False, "times": 3, "name": "1", "mode": "b"}
+    assert read_texts(describe(Paint), texts) == {
+        "opacity": 0.5,
+        "on": False,
+        "times": 3,
+        "name": "1",
+        "mode": "b",
+    }
 
 
 def test_text_that_is_no_number() -> None:
     with pytest.raises(UsageError, match="times: 'many' is no int"):
-        parse(Paint, {"times": "many"})
+        read_texts(describe(Paint), {"times": "many"})

@@ -1,10 +1,9 @@
 import numpy as np
-import pytest
 from fakes import picture
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faceswapd.core.pixels import bgr_to_i420, fit, fit_matrix, i420_to_bgr, writable
+from faceswapd.core.pixels import bgr_to_i420, fit, i420_to_bgr, writable
 
 
 def test_a_fitting_picture_is_not_copied() -> None:
@@ -30,13 +29,6 @@ def test_every_size_fits_into_every_other(w: int, h: int, tw: int, th: int, mode
 
     assert out.shape == (th, tw, 3)
     assert out.flags.c_contiguous
-
-
-def test_the_matrix_says_where_a_point_goes() -> None:
-    matrix = fit_matrix((1920, 1080), (1280, 720))
-    corners = np.array([[-0.5, -0.5, 1], [1919.5, 1079.5, 1]], np.float32) @ matrix.T
-
-    assert corners == pytest.approx(np.array([[-0.5, -0.5], [1279.5, 719.5]]), abs=1e-3)
 
 
 def test_one_copy_is_writable_and_the_frame_stays() -> None:
