@@ -30,6 +30,23 @@ class InferenceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     """Workers of the pool; 0 takes the provider's own number."""
 
 
+class AnalysisSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What finds faces and says what is known of them. Empty names mean the bundled models."""
+
+    backend: Literal["bundled", "insightface"] = "bundled"
+    """insightface: the detector and recogniser of one of its packs in place of ours."""
+    pack: str = "buffalo_l"
+    """For insightface: which of its packs."""
+    detector: str = ""
+    """A detector of the shelf, by its name there."""
+    detector_side: Annotated[int, msgspec.Meta(ge=0, le=2048)] = 0
+    """Of the square that a detector of any size is shown, pixels; 0 takes 640."""
+    landmarks: str = ""
+    """A landmark model of the shelf."""
+    attributes: str = ""
+    """A model of the shelf that tells gender and age."""
+
+
 class ControlSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where the control channel listens."""
 
@@ -93,5 +110,6 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     for_s: Annotated[float, msgspec.Meta(gt=0)] | None = None
     """Ends by itself after so many seconds, counted from the first processed frame."""
     inference: InferenceSettings = InferenceSettings()
+    analysis: AnalysisSettings = AnalysisSettings()
     control: ControlSettings = ControlSettings()
     record: RecordSettings = RecordSettings()

@@ -114,6 +114,8 @@ def _normal(values: dict[str, Any], error: type[FaceswapdError], where: str) -> 
         if not all(names):  # an empty variable in somebody's script must not show the camera as it is
             raise error(f"{where}: processors {values['processors']!r}", "name them, or say none")
         values["processors"] = [] if names == ["none"] else names
+    if isinstance(values.get("analysis"), str):
+        values["analysis"] = {"backend": values["analysis"]}
     if isinstance(values.get("record"), dict):
         values["record"] = _normal_record(values["record"], error, where)
     if isinstance(values.get("processors"), list | tuple):

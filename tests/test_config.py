@@ -32,6 +32,14 @@ def test_nested_environment_keeps_the_rest_of_the_section(tmp_path: Path) -> Non
     assert (settings.inference.engine, settings.inference.threads) == ("openvino", 3)
 
 
+def test_analysis_is_a_word_or_a_section(tmp_path: Path) -> None:
+    word = load({}, write(tmp_path / "c.toml", 'analysis = "insightface"'), {})
+    section = load({}, write(tmp_path / "c.toml", '[analysis]\ndetector = "det_10g"'), {})
+
+    assert (word.analysis.backend, word.analysis.detector) == ("insightface", "")
+    assert (section.analysis.backend, section.analysis.detector) == ("bundled", "det_10g")
+
+
 def test_processors_as_names_with_parameters_beside_them(tmp_path: Path) -> None:
     file = write(tmp_path / "c.toml", 'processors = ["anonymize", "view"]\n[processor.view]\nmirror = true\n')
     settings = load({}, file, {})
