@@ -1,6 +1,6 @@
 """The chain: which processors work on a frame, in which order, as one immutable value."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,7 +14,7 @@ from ..core.params import Params, changed
 from ..core.pixels import writable
 from ..core.settings import ProcessorSettings
 from ..faces.face import Sighting
-from .processor import Picture, Processor, Render
+from .processor import Picture, Processor, Render, render_many
 from .registry import Registry
 
 log = structlog.get_logger(__name__)
@@ -86,17 +86,27 @@ class Chain:
         With no step on, the result's pixels are the frame's own and must not be drawn into.
         Raises InferenceError that names the step whatever the step raised: the frame must not be shown.
         """
+        return self.render_many([(pixels, sighting)])[0]
+
+    def render_many(self, frames: Sequence[tuple[Pixels, Sighting]]) -> list[Picture]:
+        """Sends several frames through the steps together: offline, where a model runs once for all their faces.
+
+        Each comes out as `render` gives it. Raises as `render` does; then none of these frames may be shown.
+        """
         steps = self.enabled
-        picture = Picture(writable(pixels) if steps else pixels, sighting.faces)
-        spared: frozenset[int] | None = None
+        pictures = [Picture(writable(p) if steps else p, s.faces) for p, s in frames]
+        spared: list[frozenset[int] | None] = [None] * len(pictures)
         for step in steps:
             try:
-                picture = step.render(replace(picture, spared=frozenset()))
+                pictures = render_many(step.render, [replace(p, spared=frozenset()) for p in pictures])
             except Exception as error:
                 raise InferenceError(f"processor {step.name} failed on a frame", str(error)) from error
             if step.hides_face:
-                spared = picture.spared if spared is None else spared & picture.spared
-        return replace(picture, spared=spared or frozenset())
+                spared = [
+                    picture.spared if before is None else before & picture.spared
+                    for picture, before in zip(pictures, spared, strict=True)
+                ]
+        return [replace(p, spared=s or frozenset()) for p, s in zip(pictures, spared, strict=True)]
 
 
 class ChainBuilder:

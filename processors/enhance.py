@@ -55,20 +55,26 @@ class _Enhanced:
     """What of the result may be shown, softly; as large as the result."""
 
     def __call__(self, picture: Picture) -> Picture:
-        chosen, _ = wearers(picture.faces, self.params.faces)
-        # A detector's stand-in has no mesh of its own to align a crop by.
-        faces = [face for face in chosen if face.score > 0]
-        if faces and self.params.blend > 0:
-            self._restore(picture.pixels, faces)
-        return picture
+        return self.many([picture])[0]
 
-    def _restore(self, pixels: Pixels, faces: Sequence[Face]) -> None:
+    def many(self, pictures: Sequence[Picture]) -> list[Picture]:
+        """The faces of all pictures in one run."""
+        if self.params.blend > 0:
+            # A detector's stand-in has no mesh of its own to align a crop by.
+            chosen = [(p.pixels, wearers(p.faces, self.params.faces)[0]) for p in pictures]
+            self._restore([(pixels, face) for pixels, faces in chosen for face in faces if face.score > 0])
+        return list(pictures)
+
+    def _restore(self, faces: Sequence[tuple[Pixels, Face]]) -> None:
+        """Each face in its frame, in place."""
+        if not faces:
+            return
         side, family = self.model.side, self.model.family
-        matrices = [crop_matrix(five_points(face.points), family.template, side) for face in faces]
-        crops = [take(pixels, matrix, side) for matrix in matrices]
+        matrices = [crop_matrix(five_points(face.points), family.template, side) for _, face in faces]
+        crops = [take(pixels, matrix, side) for (pixels, _), matrix in zip(faces, matrices, strict=True)]
         shared = [np.full(1, self.params.fidelity, port.dtype) for port in self.model.inputs]
         results = family.result.decode(self.model.run(crops, shared=shared)[0])
-        for face, matrix, result in zip(faces, matrices, results, strict=True):
+        for (pixels, face), matrix, result in zip(faces, matrices, results, strict=True):
             into = enlarged(matrix, len(result) / side)
             alpha = face_alpha(moved(face.points, into), self.box, _FEATHER, self.params.blend)
             lay_back(pixels, result, alpha, into)

@@ -74,6 +74,17 @@ class NeuralSwapParams(Params, frozen=True):
     ] = 1.0  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Place:
+    """A face, and where it lies."""
+
+    frame: int
+    """Which of the pictures of this run."""
+    face: Face
+    matrix: Matrix
+    """Frame -> crop."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Worn:
     """One identity in one swapper with one set of parameters: the Render of `NeuralSwap`."""
@@ -87,40 +98,57 @@ class _Worn:
     regions: Masker | None
 
     def __call__(self, picture: Picture) -> Picture:
-        faces, left = wearers(picture.faces, self.params.faces)
-        done = self._wear(picture.pixels, faces)
-        return replace(
-            picture,
-            effect=picture.effect | Effect.SWAPPED if done else picture.effect,
-            treated=picture.treated.union(done),
-            spared=picture.spared.union(face.id for face in left),
-        )
+        return self.many([picture])[0]
 
-    def _wear(self, pixels: Pixels, faces: Sequence[Face]) -> list[int]:
-        """Swaps these faces in place; returns the ids of those of which anything is in the picture."""
+    def many(self, pictures: Sequence[Picture]) -> list[Picture]:
+        """The faces of all pictures in one run."""
         # A detector's stand-in has no mesh of its own: it can be covered, not worn on.
-        faces = [face for face in faces if face.score > 0]
-        if not faces:
-            return []
-        side, template = self.box.shape[0], self.swapper.family.template
-        matrices = [crop_matrix(five_points(face.points), template, side) for face in faces]
+        chosen = [wearers(picture.faces, self.params.faces) for picture in pictures]
+        done = self._wear(
+            [
+                _Place(n, face, self._matrix(face))
+                for n, (faces, _) in enumerate(chosen)
+                for face in faces
+                if face.score > 0
+            ],
+            [picture.pixels for picture in pictures],
+        )
+        return [
+            replace(
+                picture,
+                effect=picture.effect | Effect.SWAPPED if done[n] else picture.effect,
+                treated=picture.treated.union(done[n]),
+                spared=picture.spared.union(face.id for face in left),
+            )
+            for n, (picture, (_, left)) in enumerate(zip(pictures, chosen, strict=True))
+        ]
+
+    def _wear(self, places: Sequence[_Place], frames: Sequence[Pixels]) -> list[list[int]]:
+        """Swaps the faces in place; returns for each frame the ids of those of which anything is in the picture."""
+        done: list[list[int]] = [[] for _ in frames]
+        if not places:
+            return done
+        side = self.box.shape[0]
         # All crops are taken before the first is laid back: a face must not be made of its neighbour's swap.
-        crops = [take(pixels, matrix, side) for matrix in matrices]
+        crops = [take(frames[place.frame], place.matrix, side) for place in places]
         # What hides the face is seen in the wearer's own picture, the regions of the worn face in the swapped one.
         before = self.occluder.masks(crops) if self.occluder else None
         swapped = self.swapper.run(crops, self.styles, self.params.boost, self.params.morph)
         after = self.regions.masks([s.picture for s in swapped]) if self.regions else None
-        done = []
-        for n, (face, matrix, result) in enumerate(zip(faces, matrices, swapped, strict=True)):
-            alpha = whole = self._alpha(face.points, matrix)
+        for n, (place, result) in enumerate(zip(places, swapped, strict=True)):
+            alpha = whole = self._alpha(place.face.points, place.matrix)
             for mask in (result.mask, before[n] if before else None, after[n] if after else None):
                 if mask is not None:
                     alpha = np.asarray(cv2.min(alpha, mask), np.uint8)
             # A face of which its masks leave less than half is not called hidden.
             enough = cv2.sumElems(alpha)[0] >= _ENOUGH * cv2.sumElems(whole)[0]
-            if lay_back(pixels, result.picture, alpha, matrix) and enough:
-                done.append(face.id)
+            if lay_back(frames[place.frame], result.picture, alpha, place.matrix) and enough:
+                done[place.frame].append(place.face.id)
         return done
+
+    def _matrix(self, face: Face) -> Matrix:
+        """Frame -> crop."""
+        return crop_matrix(five_points(face.points), self.swapper.family.template, self.box.shape[0])
 
     def _alpha(self, points: Points, matrix: Matrix) -> masks.Mask:
         """How much of the swapped crop is shown, in the crop."""

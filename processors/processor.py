@@ -1,8 +1,8 @@
 """The contract of everything that changes a picture."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Generic, Protocol, TypeVar
+from typing import ClassVar, Generic, Protocol, TypeVar, runtime_checkable
 
 from ..core.effect import Effect as Effect
 from ..core.frame import Pixels
@@ -28,7 +28,25 @@ class Picture:
 
 
 Render = Callable[[Picture], Picture]
-"""One processor, ready to work: called by several worker threads at once, keeps no state between calls."""
+"""One processor, ready to work: called by several worker threads at once. What it shows of a frame depends on that
+frame alone, live also on frames just before it (`Workshop.live`)."""
+
+
+@runtime_checkable
+class BatchRender(Protocol):
+    """A `Render` that works on several frames in fewer model runs than one by one. Any thread."""
+
+    def __call__(self, picture: Picture) -> Picture:
+        """The same as `many` with one picture."""
+
+    def many(self, pictures: Sequence[Picture]) -> list[Picture]:
+        """The pictures, in their order, each as it comes out of a call of its own; all of them fail together."""
+
+
+def render_many(render: Render, pictures: Sequence[Picture]) -> list[Picture]:
+    """Several frames through one processor: in as few model runs as it knows how to, else one by one."""
+    return render.many(pictures) if isinstance(render, BatchRender) else [render(p) for p in pictures]
+
 
 P = TypeVar("P", bound=Params)
 
@@ -69,3 +87,6 @@ class Workshop:
 
     models: Models
     wardrobe: Wardrobe
+    live: bool = False
+    """Frames come from a camera, in their order, and time is short: a processor may carry over what it made of a frame
+    just before. Else every frame is worked on by itself."""

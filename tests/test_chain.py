@@ -149,6 +149,19 @@ def test_a_face_is_spared_only_if_every_step_that_hides_spares_it() -> None:
     assert overlooked.render(PIXELS, SEEN).treated == {1}
 
 
+def test_frames_in_a_batch_are_what_they_are_one_by_one() -> None:
+    chain = build(ProcessorSettings("wear"), ProcessorSettings("hide"), ProcessorSettings("paint"))
+    frames = [(np.full((8, 8, 3), n, np.uint8), s) for n, s in ((7, SEEN), (8, Sighting((), detected=True)))]
+
+    for (pixels, sighting), picture in zip(frames, chain.render_many(frames), strict=True):
+        alone = chain.render(pixels, sighting)
+        np.testing.assert_array_equal(picture.pixels, alone.pixels)
+        assert (picture.effect, picture.treated) == (alone.effect, alone.treated)
+        assert picture.spared == alone.spared
+        assert pixels[0, 0, 0] in (7, 8), "the frame is only read"
+    assert chain.render_many([]) == []
+
+
 def test_a_failing_step_is_named() -> None:
     chain = build(ProcessorSettings("paint", params={"value": 13}))
 

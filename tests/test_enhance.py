@@ -16,7 +16,7 @@ from faceswapd.faces.face import Face
 from faceswapd.faces.templates import TEMPLATES, crop_matrix
 from faceswapd.inference.engines import Engines
 from faceswapd.processors.enhance import Enhance, EnhanceParams
-from faceswapd.processors.processor import Picture, Workshop
+from faceswapd.processors.processor import Picture, Workshop, render_many
 from faceswapd.processors.track_faces import FaceTracker
 
 PHOTO = np.asarray(cv2.imread(str(Path(__file__).parent.parent / "capture/assets/portrait.jpg")), np.uint8)
@@ -119,6 +119,16 @@ def test_many_faces_in_one_run_are_what_they_are_one_by_one(model: str, enhance:
         assert not np.any(alone[mine] != scene[mine]), "the faces are far enough apart"
         alone[mine] = single[mine]
     np.testing.assert_array_equal(together, alone)
+
+
+def test_many_frames_in_one_run_are_what_they_are_one_by_one(enhance: Any, face: Face) -> None:
+    render, other = enhance(model="gpen_bfr_256"), Face(9, face.box, face.points * np.float32(0.6), 1.0)
+    scenes = [PHOTO.copy(), PHOTO[::-1].copy(), PHOTO[:, ::-1].copy()]
+    pictures = [Picture(s, f) for s, f in zip(scenes, ((face,), (), (face, other)), strict=True)]
+    alone = [render(Picture(p.pixels.copy(), p.faces)).pixels for p in pictures]
+
+    for together, single in zip(render_many(render, pictures), alone, strict=True):
+        np.testing.assert_array_equal(together.pixels, single)
 
 
 def test_the_original_shines_through_a_blend(enhance: Any, face: Face) -> None:

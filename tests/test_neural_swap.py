@@ -1,4 +1,5 @@
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from faceswapd.inference.engines import Engines
 from faceswapd.inference.shelf import Shelf
 from faceswapd.processors.chain import Chain, ChainBuilder
 from faceswapd.processors.neural_swap import NeuralSwap, NeuralSwapParams
-from faceswapd.processors.processor import Picture, Workshop
+from faceswapd.processors.processor import Picture, Workshop, render_many
 from faceswapd.processors.registry import registry
 from faceswapd.processors.track_faces import FaceTracker
 
@@ -200,6 +201,35 @@ def test_the_crops_of_all_faces_are_one_run(
     wear(boost=2)(Picture(np.full(PHOTO.shape, BGR, np.uint8), two))
 
     assert sizes == [8], "two faces, four tiles each"
+
+
+def test_many_frames_in_one_run_are_what_they_are_one_by_one(
+    wear: Wear, engines: Engines, face: Face, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    random = np.random.default_rng(0)
+    other = Face(9, face.box, face.points * np.float32(0.8), 1.0)
+    pictures = [
+        Picture(random.integers(0, 256, (480, 640, 3), np.uint8), faces)
+        for faces in ((face,), (), (face, other), (other,))
+    ]
+    render = wear(boost=2, faces="first", regions="bisenet_resnet_34")
+    alone = [render(replace(p, pixels=p.pixels.copy())) for p in pictures]
+    runner = engines.load("inswapper_128")
+    sizes: list[int] = []
+    run = runner.run
+
+    def counted(*inputs: Any) -> Any:
+        sizes.append(len(inputs[0]))
+        return run(*inputs)
+
+    monkeypatch.setattr(runner, "run", counted)
+    together = render_many(render, pictures)
+
+    assert sizes == [12], "three faces, four tiles each"
+    for one, same in zip(together, alone, strict=True):
+        np.testing.assert_array_equal(one.pixels, same.pixels)
+        assert (one.treated, one.spared, one.effect) == (same.treated, same.spared, same.effect)
+    assert together[1].effect is Effect.NONE
 
 
 @pytest.mark.parametrize("model", ["inswapper_128", "ghost_1_256", "uniface_256"])
