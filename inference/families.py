@@ -14,7 +14,16 @@ from .coding import IMAGENET, SIGNED, UNIT, Coding
 from .contracts import Found, Shape
 
 Task = Literal[
-    "swapper", "recogniser", "converter", "detector", "landmarks", "attributes", "enhancer", "mask"
+    "swapper",
+    "recogniser",
+    "converter",
+    "detector",
+    "landmarks",
+    "attributes",
+    "enhancer",
+    "frame enhancer",
+    "mask",
+    "expression",
 ]
 Identity = Literal["latent", "unit", "converted", "converted_unit", "picture", "none"]
 """What a swapper is told of the face that is worn.
@@ -57,6 +66,8 @@ class Family:
     """The model that turns an embedding of `w600k_r50` into this family's."""
     emap: bool = False
     """The file holds the 512 x 512 matrix of the latent. One that needs it and has none takes inswapper's."""
+    open: bool = False
+    """Its file leaves height and width open. One that fixes them is taken for this family only when told."""
 
 
 def _picture(role: str, side: int, *, channels: int = 3, optional: bool = False) -> Port:
@@ -141,6 +152,30 @@ _ALL = (
     _enhancer("enhancer_2048", 2048),
     _enhancer("codeformer", 512, "ffhq_512", 512, Port("weight", (1,), "float64")),
     Family(
+        "frame_enhancer", "frame enhancer", (Port("input", (None, 3, None, None)),),
+        (Port("output", (None, 3, None, None)),), open=True,
+    ),
+    Family(
+        "portrait_features", "expression", (_picture("img", 256),), (Port("output", (None, 32, 16, 64, 64)),),
+        "arcface_128",
+    ),
+    Family(
+        "portrait_motion", "expression", (_picture("img", 256),),
+        (
+            *(Port(angle, (None, 66)) for angle in ("pitch", "yaw", "roll")),
+            Port("t", (None, 3)), Port("exp", (None, 63)), Port("scale", (None, 1)), Port("kp", (None, 63)),
+        ),
+        "arcface_128",
+    ),
+    Family(
+        "portrait_generator", "expression",
+        (
+            Port("feature_3d", (None, 32, 16, 64, 64)),
+            Port("kp_driving", (None, 21, 3)), Port("kp_source", (None, 21, 3)),
+        ),
+        (_picture("out", 512),),
+    ),
+    Family(
         "bisenet", "mask", (_picture("input", 512),), (_picture("output", 512, channels=19),),
         "ffhq_512", IMAGENET,
     ),
@@ -191,10 +226,13 @@ def recognise(inputs: Sequence[Found], outputs: Sequence[Found], emap: bool) -> 
         except ModelError as error:
             nearest.append((_distance(family, inputs, outputs), error))
             continue
-        if emap or not family.emap:
-            fitting.append(family)
-        else:
+        if family.emap and not emap:
             nearest.append((0.0, no_emap(family)))
+        elif not family.open or None in inputs[0].shape[2:]:
+            fitting.append(family)
+    # What asks for more of a file says more about it.
+    if any(f.open for f in fitting):
+        fitting = [f for f in fitting if f.open]
     if emap and any(f.emap for f in fitting):
         fitting = [f for f in fitting if f.emap]
     if not fitting:

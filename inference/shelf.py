@@ -248,7 +248,8 @@ class Shelf:
         whole = {role: _spec(f, card.batch, role) for role, f in ports.inputs.items()}
         if card.edges:
             whole.pop("source")
-        peak = 255.0 / family.result.scale[0] if family.task in ("swapper", "enhancer") else None
+        makes_pictures = family.task in ("swapper", "enhancer", "frame enhancer")
+        peak = 255.0 / family.result.scale[0] if makes_pictures else None
         outputs = tuple(
             _spec(f, card.batch, role, peak if n == 0 else None)
             for n, (role, f) in enumerate(ports.outputs.items())
@@ -259,7 +260,7 @@ class Shelf:
             (*whole.values(), *edges),
             outputs,
             timed=family.task not in ("recogniser", "converter"),
-            reducible=family.task in ("swapper", "enhancer"),
+            reducible=makes_pictures,
         )
         content = proving.derived(content, source.name if source else None, card.edges, batch=card.batch)
         return Supply(contract, content, card.sha256)
