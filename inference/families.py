@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from ..core.errors import ModelError
-from .coding import IMAGENET, SIGNED, UNIT, Coding
+from .coding import IMAGENET, RAW, SIGNED, UNIT, Coding
 from .contracts import Found, Shape
 
 Task = Literal[
@@ -25,11 +25,11 @@ Task = Literal[
     "mask",
     "expression",
 ]
-Identity = Literal["latent", "unit", "converted", "converted_unit", "picture", "none"]
+Identity = Literal["latent", "unit", "sum", "converted", "converted_unit", "picture", "none"]
 """What a swapper is told of the face that is worn.
 
 latent: the unit embedding times the emap, made a unit vector again (the way inswapper was trained).
-unit: the embedding of length 1. converted: the embedding through the family's converter, converted_unit: that
+unit: the embedding of length 1. sum: the unit embeddings of several recognisers, added. converted: the embedding through the family's converter, converted_unit: that
 with length 1. picture: the aligned face itself. none: the face is in the network.
 """
 
@@ -42,6 +42,9 @@ class Port:
     shape: Shape
     dtype: str = "float32"
     optional: bool = False
+    name: str = ""
+    """What every known export calls it, where that tells the family from others of its shapes. A file that calls it
+    otherwise is taken for this family only when told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +63,16 @@ class Family:
     """Of the picture that comes out."""
     identity: Identity = "none"
     source_template: str = ""
-    """For identity `picture`: how the worn face is aligned."""
+    """How the worn face is aligned, for identity `picture`, or where recognisers want it otherwise than ArcFace."""
     source_coding: Coding = UNIT
     converter: str = ""
     """The model that turns an embedding of `w600k_r50` into this family's."""
+    recognisers: tuple[str, ...] = ("w600k_r50",)
+    """The models whose embeddings it was trained on."""
     emap: bool = False
     """The file holds the 512 x 512 matrix of the latent. One that needs it and has none takes inswapper's."""
+    reach: float = 0.0
+    """Without a template: the picture is the square around the face's box, so many times its longer side."""
     open: bool = False
     """Its file leaves height and width open. One that fixes them is taken for this family only when told."""
 
@@ -121,6 +128,12 @@ _ALL = (
     _swapper("simswap_512", 512, "arcface_112_v1", UNIT, "converted_unit", UNIT, "crossface_simswap"),
     _swapper("hififace_256", 256, "mtcnn_512", SIGNED, "converted_unit", SIGNED, "crossface_hififace"),
     Family(
+        "cscs_256", "swapper",
+        (Port("target", (None, 3, 256, 256), name="input_1"), Port("source", (None, 512), name="input_2")),
+        (_picture("output", 256),),
+        "ffhq_512", SIGNED, SIGNED, "sum", "ffhq_512", recognisers=("cscs_arcface", "cscs_id_adapter"),
+    ),
+    Family(
         "blendswap_256", "swapper", (_picture("target", 256), _picture("source", 112)), (_picture("output", 256),),
         "ffhq_512", UNIT, UNIT, "picture", "arcface_112_v2", UNIT,
     ),
@@ -144,6 +157,25 @@ _ALL = (
     Family(
         "arcface_112", "recogniser", (_picture("input", 112),), (Port("embedding", (None, 512)),),
         "arcface_112_v2", SIGNED,
+    ),
+    Family(
+        "2d106det", "landmarks", (_picture("data", 192),), (Port("fc1", (None, 212)),), coding=RAW, reach=1.5,
+    ),
+    Family(
+        "1k3d68", "landmarks", (_picture("data", 192),), (Port("fc1", (None, 3309)),), coding=RAW, reach=1.5,
+    ),
+    Family(
+        "2dfan4", "landmarks", (_picture("input", 256),),
+        (Port("landmarks_xyscore", (None, 68, 3)), Port("heatmaps", (None, 68, 64, 64))),
+        coding=Coding("BGR"), reach=256 / 195,
+    ),
+    Family(
+        "genderage", "attributes", (_picture("data", 96),), (Port("fc1", (None, 3)),), coding=RAW, reach=1.5,
+    ),
+    Family(
+        "fairface", "attributes", (_picture("input", 224),),
+        (Port("race_id", (None,), "int64"), Port("gender_id", (None,), "int64"), Port("age_id", (None,), "int64")),
+        "arcface_112_v2", IMAGENET,
     ),
     _enhancer("enhancer_512", 512),
     _enhancer("enhancer_512_1024", 512, "ffhq_512", 1024),
@@ -174,6 +206,10 @@ _ALL = (
             Port("kp_driving", (None, 21, 3)), Port("kp_source", (None, 21, 3)),
         ),
         (_picture("out", 512),),
+    ),
+    Family(
+        "vqfr", "enhancer", (_picture("x_lq", 512), Port("fidelity_ratio", ())), (_picture("main_dec", 512),),
+        "ffhq_512", SIGNED, SIGNED,
     ),
     Family(
         "bisenet", "mask", (_picture("input", 512),), (_picture("output", 512, channels=19),),
@@ -228,9 +264,13 @@ def recognise(inputs: Sequence[Found], outputs: Sequence[Found], emap: bool) -> 
             continue
         if family.emap and not emap:
             nearest.append((0.0, no_emap(family)))
+        elif not _named(family, inputs):
+            nearest.append((1.0, _misfit(family, f"no input is called {family.inputs[0].name!r}")))
         elif not family.open or None in inputs[0].shape[2:]:
             fitting.append(family)
     # What asks for more of a file says more about it.
+    if any(p.name for f in fitting for p in f.inputs):
+        fitting = [f for f in fitting if any(p.name for p in f.inputs)]
     if any(f.open for f in fitting):
         fitting = [f for f in fitting if f.open]
     if emap and any(f.emap for f in fitting):
@@ -238,6 +278,12 @@ def recognise(inputs: Sequence[Found], outputs: Sequence[Found], emap: bool) -> 
     if not fitting:
         raise min(nearest, key=lambda pair: pair[0])[1]
     return fitting
+
+
+def _named(family: Family, inputs: Sequence[Found]) -> bool:
+    """The inputs go by the names that the family is known by, if it is."""
+    names = {f.name for f in inputs}
+    return all(port.name in names for port in family.inputs if port.name)
 
 
 def no_emap(family: Family) -> ModelError:
@@ -256,7 +302,7 @@ def _match(family: Family, side: str, ports: Sequence[Port], founds: Sequence[Fo
             raise _misfit(
                 family, f"no {side} is {port.role!r} {port.dtype} {_sizes(port.shape)} (there is {there})"
             )
-        chosen = next((f for f in fitting if f.name == port.role), fitting[0])
+        chosen = next((f for f in fitting if f.name in (port.role, port.name)), fitting[0])
         out[port.role] = chosen
         left.remove(chosen)
     return out
