@@ -14,7 +14,7 @@ import structlog
 from ..core.errors import BusyError, DeviceLostError, NoDeviceError
 from ..core.frame import Pixels
 from ..core.settings import Size
-from . import v4l2_abi as abi
+from ..native import v4l2 as abi
 from .devices import Device, Format, Linux, System
 from .enumerated import backend
 from .source import Shot

@@ -9,7 +9,7 @@ import structlog
 
 from ..core.errors import UsageError
 from ..core.settings import Size
-from . import v4l2_abi as abi
+from ..native import v4l2 as abi
 
 log = structlog.get_logger(__name__)
 
@@ -169,20 +169,22 @@ class Linux:
     def _device(self, fd: int, path: str) -> Device | None:
         caps = abi.Capability()
         self._kernel.ioctl(fd, abi.QUERYCAP, caps)
-        can = caps.device_caps if caps.capabilities & abi.DEVICE_CAPS else caps.capabilities
+        can = caps.device_caps if caps.capabilities & abi.CAP_DEVICE_CAPS else caps.capabilities
         driver = caps.driver.decode(errors="replace")
         virtual = driver == LOOPBACK
-        captures = bool(can & (abi.CAPTURE | abi.CAPTURE_PLANES)) and not can & abi.MEMORY_TO_MEMORY
+        captures = (
+            bool(can & (abi.CAP_CAPTURE | abi.CAP_CAPTURE_PLANES)) and not can & abi.CAP_MEMORY_TO_MEMORY
+        )
         if not captures and not virtual:
             return None  # metadata, tuners, codecs, outputs of cards
-        planes = can & abi.CAPTURE_PLANES
+        planes = can & abi.CAP_CAPTURE_PLANES
         kind = abi.TYPE_CAPTURE_PLANES if planes else abi.TYPE_CAPTURE if captures else abi.TYPE_OUTPUT
         return Device(
             name=caps.card.decode(errors="replace"),
             path=path,
             driver=driver,
             captures=captures,
-            outputs=bool(can & abi.OUTPUT),
+            outputs=bool(can & abi.CAP_OUTPUT),
             virtual=virtual,
             stable=self._kernel.stable(path),
             formats=tuple(self._formats(fd, kind)),

@@ -14,9 +14,9 @@ from ..core.errors import DeviceLostError, NoDeviceError, UsageError
 from ..core.frame import Frame
 from ..core.pixels import bgr_to_i420
 from ..core.settings import Size
-from . import pipewire_abi as abi
+from ..native import pipewire as abi
+from ..native.pod import pod_flags, pod_fraction, pod_id, pod_int, pod_object, pod_range, pod_rectangle
 from .sink import WhenFull
-from .spa_pod import pod_flags, pod_fraction, pod_id, pod_int, pod_object, pod_range, pod_rectangle
 
 log = structlog.get_logger(__name__)
 

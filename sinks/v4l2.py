@@ -15,7 +15,7 @@ from ..core.errors import BusyError, DeviceLostError, FaceswapdError, NoDeviceEr
 from ..core.frame import Frame
 from ..core.pixels import bgr_to_i420
 from ..core.settings import Size
-from . import v4l2_abi as abi
+from ..native import v4l2 as abi
 from .sink import WhenFull
 
 log = structlog.get_logger(__name__)

@@ -8,9 +8,9 @@ from typing import Any
 import cv2
 import numpy as np
 
-from faceswapd.capture import v4l2_abi as abi
 from faceswapd.capture.devices import Device
 from faceswapd.core.settings import Size
+from faceswapd.native import v4l2 as abi
 
 Formats = dict[bytes, dict[Size, tuple[tuple[int, int], ...]]]
 
@@ -28,7 +28,7 @@ class Node:
         self,
         card: str,
         driver: str = "uvcvideo",
-        caps: int = abi.CAPTURE,
+        caps: int = abi.CAP_CAPTURE,
         formats: Formats | None = None,
         *,
         error: int = 0,
@@ -80,7 +80,7 @@ class FakeKernel(abi.Kernel):
         a: Any = argument
         if request == abi.QUERYCAP:
             a.driver, a.card = node.driver.encode(), node.card.encode()
-            a.capabilities, a.device_caps = abi.DEVICE_CAPS | 0xFFFF, node.caps
+            a.capabilities, a.device_caps = abi.CAP_DEVICE_CAPS | 0xFFFF, node.caps
         elif request == abi.REQBUFS:
             if node.busy:
                 raise OSError(errno.EBUSY, "Device or resource busy")

@@ -16,8 +16,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import faceswapd  # noqa: F401 - makes the folders importable under its name, also for the program
-from faceswapd.sinks import pipewire_abi as abi
-from faceswapd.sinks.spa_pod import pod_id, pod_object
+from faceswapd.native import pipewire as abi
+from faceswapd.native.pod import pod_id, pod_object
 
 NEEDED = ("pipewire", "wireplumber", "dbus-daemon")
 

@@ -6,7 +6,6 @@ import msgspec
 import pytest
 from capture_fakes import FakeKernel, FakeSystem, Node
 
-from faceswapd.capture import v4l2_abi as abi
 from faceswapd.capture.devices import (
     Device,
     Format,
@@ -20,6 +19,7 @@ from faceswapd.capture.devices import (
 )
 from faceswapd.capture.enumerated import Enumerated
 from faceswapd.core.errors import UsageError
+from faceswapd.native import v4l2 as abi
 
 LOOPBACK = "v4l2 loopback"
 LINK = "/dev/v4l/by-id/usb-Logitech_C920-video-index0"
@@ -33,9 +33,9 @@ def machine() -> FakeKernel:
         video2=Node("codec", "hantro", caps=0x4000),
         video3=Node("locked", error=errno.EACCES),
         video4=Node("HD Pro Webcam C920"),
-        video5=Node("feed", LOOPBACK, caps=abi.CAPTURE),
-        video6=Node("faceswapd", LOOPBACK, caps=abi.OUTPUT, ranges=True),
-        video7=Node("both", LOOPBACK, caps=abi.CAPTURE | abi.OUTPUT),
+        video5=Node("feed", LOOPBACK, caps=abi.CAP_CAPTURE),
+        video6=Node("faceswapd", LOOPBACK, caps=abi.CAP_OUTPUT, ranges=True),
+        video7=Node("both", LOOPBACK, caps=abi.CAP_CAPTURE | abi.CAP_OUTPUT),
         video8=Node("stuck", LOOPBACK, caps=0),
     )
 

@@ -18,7 +18,7 @@ from faceswapd.core.clock import SystemClock
 from faceswapd.core.errors import DeviceLostError, NoDeviceError, UsageError
 from faceswapd.core.frame import Frame
 from faceswapd.core.meter import Meter
-from faceswapd.sinks import pipewire_abi as abi
+from faceswapd.native import pipewire as abi
 from faceswapd.sinks.fanout import Fanout
 from faceswapd.sinks.pipewire import PipeWireSink
 

@@ -11,7 +11,7 @@ from fakes import frame, picture
 from faceswapd.core.errors import BusyError, DeviceLostError, FaceswapdError, NoDeviceError, UsageError
 from faceswapd.core.pixels import i420_to_bgr
 from faceswapd.core.settings import Size
-from faceswapd.sinks import v4l2_abi as abi
+from faceswapd.native import v4l2 as abi
 from faceswapd.sinks.sink import WhenFull
 from faceswapd.sinks.v4l2 import V4l2Sink
 

@@ -20,7 +20,7 @@ from faceswapd.capture.pattern import BARS, Pattern, counter
 from faceswapd.core.frame import Frame, Pixels
 from faceswapd.core.pixels import i420_to_bgr
 from faceswapd.core.settings import Size
-from faceswapd.sinks import v4l2_abi as abi
+from faceswapd.native import v4l2 as abi
 from faceswapd.sinks.v4l2 import V4l2Sink
 
 ROOT = Path(__file__).parents[2]

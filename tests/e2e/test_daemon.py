@@ -33,7 +33,7 @@ from e2e.daemon import Daemon
 
 from faceswapd.core.frame import Pixels
 from faceswapd.core.settings import Size
-from faceswapd.sinks import v4l2_abi as abi
+from faceswapd.native import v4l2 as abi
 
 Note = Callable[[str, object], None]
 VGA, HD = (640, 480), (1280, 720)

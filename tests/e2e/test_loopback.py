@@ -26,7 +26,7 @@ from e2e.guest import EMULATED
 
 from faceswapd.core.errors import BusyError, NoDeviceError
 from faceswapd.core.settings import Size
-from faceswapd.sinks import v4l2_abi as abi
+from faceswapd.native import v4l2 as abi
 from faceswapd.sinks.v4l2 import V4l2Sink
 from faceswapd.sinks.virtualcam import VirtualcamSink
 

@@ -1,18 +1,28 @@
-"""The part of the Linux video interface (V4L2) that an output needs: layouts, request numbers, system calls.
+"""The part of the Linux video interface (V4L2) that is used: layouts, request numbers, system calls.
 
-The layouts are those of <linux/videodev2.h>; ctypes gives them the alignment of the machine.
+Layouts and numbers are those of <linux/videodev2.h> and never change; ctypes gives them the alignment of the
+machine.
 """
 
 import ctypes
 import os
 import select
+from collections.abc import Iterator
 from ctypes import c_int, c_long, c_uint8, c_uint32, c_void_p
+from pathlib import Path
 
-CAP_CAPTURE = 0x00000001
-CAP_OUTPUT = 0x00000002
-CAP_DEVICE_CAPS = 0x80000000
+CAP_CAPTURE = 0x1
+CAP_OUTPUT = 0x2
+CAP_CAPTURE_PLANES = 0x1000
+CAP_MEMORY_TO_MEMORY = 0x4000 | 0x8000
+CAP_DEVICE_CAPS = 0x8000_0000
+
+TYPE_CAPTURE = 1
 TYPE_OUTPUT = 2
+TYPE_CAPTURE_PLANES = 9
+MEMORY_MMAP = 1
 FIELD_NONE = 1
+DISCRETE = 1
 I420 = int.from_bytes(b"YU12", "little")
 """The kernel's own name for planar 4:2:0 is YU12; everybody else says I420."""
 EVENT_CLIENT_USAGE = 0x08000000 + 0x08E00000 + 1
@@ -31,6 +41,59 @@ class Capability(ctypes.Structure):
         ("capabilities", c_uint32),
         ("device_caps", c_uint32),
         ("reserved", c_uint32 * 3),
+    )
+
+
+class FormatDescription(ctypes.Structure):
+    """struct v4l2_fmtdesc."""
+
+    _fields_ = (
+        ("index", c_uint32),
+        ("type", c_uint32),
+        ("flags", c_uint32),
+        ("description", ctypes.c_char * 32),
+        ("pixelformat", c_uint32),
+        ("mbus_code", c_uint32),
+        ("reserved", c_uint32 * 3),
+    )
+
+
+class FrameSizes(ctypes.Structure):
+    """struct v4l2_frmsizeenum; `values` is width, height, or least, most, step of both."""
+
+    _fields_ = (
+        ("index", c_uint32),
+        ("pixel_format", c_uint32),
+        ("type", c_uint32),
+        ("values", c_uint32 * 6),
+        ("reserved", c_uint32 * 2),
+    )
+
+
+class FrameIntervals(ctypes.Structure):
+    """struct v4l2_frmivalenum; `values` is one fraction of a second, or the least, the most and the step."""
+
+    _fields_ = (
+        ("index", c_uint32),
+        ("pixel_format", c_uint32),
+        ("width", c_uint32),
+        ("height", c_uint32),
+        ("type", c_uint32),
+        ("values", c_uint32 * 6),
+        ("reserved", c_uint32 * 2),
+    )
+
+
+class RequestBuffers(ctypes.Structure):
+    """struct v4l2_requestbuffers."""
+
+    _fields_ = (
+        ("count", c_uint32),
+        ("type", c_uint32),
+        ("memory", c_uint32),
+        ("capabilities", c_uint32),
+        ("flags", c_uint8),
+        ("reserved", c_uint8 * 3),
     )
 
 
@@ -116,17 +179,45 @@ def _request(direction: int, number: int, kind: type[ctypes.Structure] | type[c_
 
 
 QUERYCAP = _request(_READ, 0, Capability)
+ENUM_FMT = _request(_READ | _WRITE, 2, FormatDescription)
 G_FMT = _request(_READ | _WRITE, 4, Format)
 S_FMT = _request(_READ | _WRITE, 5, Format)
+REQBUFS = _request(_READ | _WRITE, 8, RequestBuffers)
 STREAMON = _request(_WRITE, 18, c_int)
 STREAMOFF = _request(_WRITE, 19, c_int)
 S_PARM = _request(_READ | _WRITE, 22, StreamParm)
+ENUM_FRAMESIZES = _request(_READ | _WRITE, 74, FrameSizes)
+ENUM_FRAMEINTERVALS = _request(_READ | _WRITE, 75, FrameIntervals)
 DQEVENT = _request(_READ, 89, Event)
 SUBSCRIBE_EVENT = _request(_WRITE, 90, EventSubscription)
 
 
+def fourcc(code: int) -> str:
+    """The four letters of a pixel format."""
+    return code.to_bytes(4, "little").decode("ascii", "replace").rstrip(" \0")
+
+
 class Kernel:
-    """The system calls on a video device. Every method raises OSError as the kernel answers."""
+    """The system calls on video devices; tests bring their own. Every method raises OSError as the kernel answers."""
+
+    def nodes(self) -> Iterator[tuple[str, str]]:
+        """(path, name) of every video device, in the order of their numbers."""
+        found = sorted(Path("/sys/class/video4linux").glob("video*"), key=lambda p: (len(p.name), p.name))
+        for node in found:
+            yield f"/dev/{node.name}", (node / "name").read_text(errors="replace").strip()
+
+    def exists(self, path: str) -> bool:
+        """The device is plugged in."""
+        return Path(path).exists()
+
+    def resolved(self, path: str) -> str:
+        """The device that a link like /dev/v4l/by-id/... leads to."""
+        return os.path.realpath(path)
+
+    def stable(self, path: str) -> str:
+        """The link that leads to this device also after it was plugged in elsewhere or later; "" if none."""
+        links = sorted(Path("/dev/v4l/by-id").glob("*"))
+        return next((str(link) for link in links if self.resolved(str(link)) == path), "")
 
     def open(self, path: str) -> int:
         """A descriptor for reading and writing; `write` on it may block."""
