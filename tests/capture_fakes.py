@@ -1,6 +1,5 @@
 """Video devices that are not there: the kernel's answers and OpenCV's captures."""
 
-import ctypes
 import errno
 from collections.abc import Iterator
 from typing import Any
@@ -75,7 +74,7 @@ class FakeKernel(abi.Kernel):
     def close(self, fd: int) -> None:
         self.opened -= 1
 
-    def ioctl(self, fd: int, request: int, argument: ctypes.Structure) -> None:
+    def ioctl(self, fd: int, request: int, argument: abi.Argument) -> None:
         node = self._fds[fd]
         a: Any = argument
         if request == abi.QUERYCAP:
