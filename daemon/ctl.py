@@ -126,7 +126,8 @@ def _parser() -> argparse.ArgumentParser:
         {"name": "what", "choices": ["list", "select"]},
         dict(maybe),
     )
-    add("output", "Lists the outputs.", _output)
+    add("output", "Lists the outputs.", _output,
+        {"name": "what", "choices": ["list"], "nargs": "?", "default": "list"})  # fmt: skip
     add("record", "Records a film.", _record,
         {"name": "what", "choices": ["start", "stop", "pause", "resume", "save", "status"]},
         {"name": "path", "nargs": "?", "default": "", "metavar": "FILE"})  # fmt: skip
@@ -248,9 +249,14 @@ async def _processors(remote: Client, _: argparse.Namespace) -> tuple[Any, Rende
 async def _hold(remote: Client, options: argparse.Namespace) -> tuple[Any, RenderableType]:
     loop = asyncio.get_running_loop()
     end_s = loop.time() + options.for_s if options.for_s is not None else float("inf")
+    until = "Ctrl-C" if options.for_s is None else f"{options.for_s:g} s are over, or Ctrl-C"
+    said = False
     try:
         while True:
             state = await remote.ask("hold", State, name=options.name, lease_s=2.0)
+            if not said:  # what goes to a program is the state at the end
+                Console(stderr=True, highlight=False).print(f"{options.name} is held until {until}")
+                said = True
             if loop.time() >= end_s:
                 break
             await asyncio.sleep(min(0.7, max(0.0, end_s - loop.time())))

@@ -10,6 +10,7 @@ import pytest
 from control_fakes import START, AbleCommands, FakeCommands, serving
 
 from faceswapd.control import client as remote_control
+from faceswapd.core.abilities import OutputInfo
 from faceswapd.core.errors import UsageError
 from faceswapd.core.events import StateChanged
 from faceswapd.daemon import ctl
@@ -213,10 +214,22 @@ def test_a_snapshot(daemon: Daemon, tmp_path: Path, capsys: pytest.CaptureFixtur
     assert (tmp_path / "s.jpg").read_bytes().startswith(b"\xff\xd8")
 
 
-def test_a_hold_is_over_when_it_ends(daemon: Daemon) -> None:
-    assert ctl.main(["hold", "mesh_swap", "--for", "0.1"]) == 0
+def test_a_hold_is_over_when_it_ends(daemon: Daemon, capsys: pytest.CaptureFixture[str]) -> None:
+    assert ctl.main(["hold", "mesh_swap", "--for", "0.1", "--json"]) == 0
 
     assert [c[0].enabled for c in daemon.commands.told] == [True, False]  # type: ignore[union-attr]
+    out, err = capsys.readouterr()
+    assert err == "mesh_swap is held until 0.1 s are over, or Ctrl-C\n"
+    assert json.loads(out)["processors"]
+
+
+@pytest.mark.parametrize("words", [["output"], ["output", "list"]])
+def test_outputs_are_listed_with_and_without_the_word(
+    daemon: Daemon, capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    daemon.commands.outputs = lambda: (OutputInfo("talk.mp4", "film", 30.0),)  # type: ignore[attr-defined]
+    assert ctl.main(words) == 0
+    assert capsys.readouterr().out.splitlines()[1].split() == ["talk.mp4", "film", "30"]
 
 
 def test_watch_prints_a_document_a_line(daemon: Daemon, capsys: pytest.CaptureFixture[str]) -> None:
