@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..core.frame import Matrix, Points
+from .align import five_points
+from .attributes import Attributes
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -24,6 +26,15 @@ class Face:
     """
     held_ns: int = 0
     """0 for a face seen in this frame, else for how long it has been held since it was lost."""
+    five: Points | None = None
+    """ArcFace's five points by a landmark model, 5 x 2, float32; None where there is no such model."""
+    attributes: Attributes | None = None
+    """What a model takes the person's sex and age for; None where there is no such model, or no look yet."""
+
+    @property
+    def anchors(self) -> Points:
+        """ArcFace's five points, 5 x 2, by which crops are aligned: a landmark model's, else those of the mesh."""
+        return five_points(self.points) if self.five is None else self.five
 
     @property
     def area(self) -> float:
@@ -39,7 +50,8 @@ class Face:
         corners = np.array([[self.box[i], self.box[j]] for i in (0, 2) for j in (1, 3)], np.float32)
         corners = corners @ matrix[:, :2].T + matrix[:, 2]
         box = np.concatenate([corners.min(axis=0), corners.max(axis=0)]).astype(np.float32)
-        return replace(self, box=box, points=points)
+        five = None if self.five is None else self.five @ matrix[:, :2].T + matrix[:, 2]
+        return replace(self, box=box, points=points, five=five)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,6 @@ from ..core.errors import UsageError
 from ..core.frame import Pixels
 from ..core.params import Params
 from ..faces import masks
-from ..faces.align import five_points
 from ..faces.crop import enlarged, face_alpha, lay_back, moved, soft_box, take
 from ..faces.face import Face
 from ..faces.templates import crop_matrix
@@ -36,7 +35,7 @@ class EnhanceParams(Params, frozen=True):
     fidelity: Annotated[
         float,
         Meta(
-            ge=0, le=1, description="For CodeFormer: 0 is the finest face, 1 the one most like itself.",
+            ge=0, le=1, description="For CodeFormer and VQFR: 0 is the finest face, 1 the one most like itself.",
             extra_json_schema={"step": 0.05},
         ),
     ] = 0.5  # fmt: skip
@@ -70,9 +69,13 @@ class _Enhanced:
         if not faces:
             return
         side, family = self.model.side, self.model.family
-        matrices = [crop_matrix(five_points(face.points), family.template, side) for _, face in faces]
+        matrices = [crop_matrix(face.anchors, family.template, side) for _, face in faces]
         crops = [take(pixels, matrix, side) for (pixels, _), matrix in zip(faces, matrices, strict=True)]
-        shared = [np.full(1, self.params.fidelity, port.dtype) for port in self.model.inputs]
+        # CodeFormer and VQFR take it alike, the one as a vector of one number, the other as a scalar.
+        shared = [
+            np.full([n or 1 for n in port.shape], self.params.fidelity, port.dtype)
+            for port in self.model.inputs
+        ]
         results = family.result.decode(self.model.run(crops, shared=shared)[0])
         for (pixels, face), matrix, result in zip(faces, matrices, results, strict=True):
             into = enlarged(matrix, len(result) / side)

@@ -12,7 +12,6 @@ from ..core.errors import BadInputError, UsageError
 from ..core.frame import Frame, Matrix, Pixels, Points
 from ..core.params import Params
 from ..faces import masks
-from ..faces.align import five_points
 from ..faces.crop import face_alpha, lay_back, moved, soft_box, take
 from ..faces.face import Face
 from ..faces.templates import crop_matrix
@@ -148,7 +147,7 @@ class _Worn:
 
     def _matrix(self, face: Face) -> Matrix:
         """Frame -> crop."""
-        return crop_matrix(five_points(face.points), self.swapper.family.template, self.box.shape[0])
+        return crop_matrix(face.anchors, self.swapper.family.template, self.box.shape[0])
 
     def _alpha(self, points: Points, matrix: Matrix) -> masks.Mask:
         """How much of the swapped crop is shown, in the crop."""
@@ -215,7 +214,7 @@ class NeuralSwap:
         if last is not None and last[0] == swapper.model and last[2] == shares and _equal(last[1], photos):
             return last[3]
         worn = [
-            (photo, five_points(self._face(photo, name).points), share)
+            (photo, self._face(photo, name).anchors, share)
             for photo, name, share in zip(photos, [*names, *other], shares, strict=True)
             if share > 0
         ]
