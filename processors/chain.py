@@ -94,7 +94,7 @@ class Chain:
         Each comes out as `render` gives it. Raises as `render` does; then none of these frames may be shown.
         """
         steps = self.enabled
-        pictures = [Picture(writable(p) if steps else p, s.faces) for p, s in frames]
+        pictures = [Picture(writable(p) if steps else p, s.faces, original=p) for p, s in frames]
         spared: list[frozenset[int] | None] = [None] * len(pictures)
         for step in steps:
             try:

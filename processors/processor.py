@@ -25,6 +25,8 @@ class Picture:
     spared: frozenset[int] = frozenset()
     """The ids of the faces that a processor has left as they are because its parameters say so (one face
     of several is swapped). The chain keeps only those that every processor that hides faces has spared."""
+    original: Pixels | None = None
+    """The frame as it came, only to be read, in the space of `pixels`; None once a processor has moved these."""
 
 
 Render = Callable[[Picture], Picture]

@@ -58,15 +58,19 @@ def registry(workshop: Workshop) -> Registry:
     # Imported here: whoever only needs the class does not pay for every processor that exists.
     from .anonymize import Anonymize
     from .enhance import Enhance
+    from .enhance_frame import EnhanceFrame
     from .mesh_swap import MeshSwap
     from .neural_swap import NeuralSwap
+    from .restore_expression import RestoreExpression
     from .view import View
 
     return Registry(
         [
             MeshSwap(workshop),
             NeuralSwap(workshop),
+            RestoreExpression(workshop),
             Enhance(workshop),
+            EnhanceFrame(workshop),
             Anonymize(workshop),
             View(workshop),
             *_plugins(workshop),

@@ -138,9 +138,9 @@ def swapper(
     )
 
 
-def recogniser(name: str = "input.1", batch: int | str = 1) -> bytes:
+def recogniser(name: str = "input.1", batch: int | str = 1, seed: int = 1) -> bytes:
     """512 mixtures of the means of 8 x 8 blocks: they depend on channel order, alignment and normalisation."""
-    mix = np.random.default_rng(1).normal(0, 0.05, (588, 512)).astype(np.float32)
+    mix = np.random.default_rng(seed).normal(0, 0.05, (588, 512)).astype(np.float32)
     nodes = [
         helper.make_node("AveragePool", [name], ["blocks"], kernel_shape=[8, 8], strides=[8, 8]),
         helper.make_node("Flatten", ["blocks"], ["flat"]),
@@ -161,33 +161,49 @@ def converter() -> bytes:
 
 
 def enhancer(
-    side: int, template: str = "ffhq_512", *, out: int = 0, weight: bool = False, extra: bool = False
+    side: int,
+    template: str = "ffhq_512",
+    *,
+    out: int = 0,
+    weight: bool = False,
+    extra: bool = False,
+    vqfr: bool = False,
 ) -> bytes:
-    """out = in * GAIN, marks in green; `weight` (float64) is added to the third channel; `out` enlarges."""
+    """out = in * GAIN, marks in green; `weight` (float64) is added to the third channel; `out` enlarges.
+
+    `vqfr` calls its tensors as VQFR does, whose number is a scalar of float32 and whose second picture, which comes
+    first, is not the one.
+    """
     weights: dict[str, NDArray[Any]] = {
         "gain": GAIN.reshape(1, 3, 1, 1),
         "marks": marks(template, side),
         "green": np.array(SIGNED_GREEN, np.float32).reshape(1, 3, 1, 1),
     }
-    inputs: dict[str, Any] = {"input": [1, 3, side, side]}
-    nodes = [helper.make_node("Mul", ["input", "gain"], ["dimmed"])]
+    given, number, made = (
+        ("x_lq", "fidelity_ratio", "main_dec") if vqfr else ("input", "weight", "output")
+    )
+    inputs: dict[str, Any] = {given: [1, 3, side, side]}
+    nodes = [helper.make_node("Mul", [given, "gain"], ["dimmed"])]
     moved = "dimmed"
     if weight:
-        inputs["weight"] = ([1], TensorProto.DOUBLE)
+        inputs[number] = ([], TensorProto.FLOAT) if vqfr else ([1], TensorProto.DOUBLE)
         third = np.array([0, 0, 1], np.float32).reshape(1, 3, 1, 1)
         weights["third"] = third
         nodes += [
-            helper.make_node("Cast", ["weight"], ["w"], to=TensorProto.FLOAT),
+            helper.make_node("Cast", [number], ["w"], to=TensorProto.FLOAT),
             helper.make_node("Mul", ["third", "w"], ["tint"]),
             helper.make_node("Add", ["dimmed", "tint"], ["tinted"]),
         ]
         moved = "tinted"
-    last = "small" if out else "output"
+    last = "small" if out else made
     nodes.append(helper.make_node("Where", ["marks", "green", moved], [last]))
     if out:
         weights["scales"] = np.array([1, 1, out / side, out / side], np.float32)
         nodes.append(helper.make_node("Resize", ["small", "", "scales"], ["output"], mode="nearest"))
-    outputs: dict[str, Any] = {"output": [1, 3, out or side, out or side]}
+    outputs: dict[str, Any] = {made: [1, 3, out or side, out or side]}
+    if vqfr:
+        nodes.append(helper.make_node("Identity", ["dimmed"], ["texture_dec"]))
+        outputs = {"texture_dec": [1, 3, side, side], **outputs}
     if extra:
         nodes.append(helper.make_node("Identity", ["dimmed"], ["1228"]))
         outputs["1228"] = [1, 3, side, side]
@@ -259,6 +275,89 @@ def bisenet() -> bytes:
     return _model(nodes, {"input": [1, 3, 512, 512]}, {"output": [1, 19, 512, 512]}, weights)
 
 
+def portrait_features() -> bytes:
+    """Means of 4 x 4 pixels in the first three of 32 channels, at all 16 depths."""
+    spread = np.zeros((512, 3), np.float32)
+    for channel in range(3):
+        spread[16 * channel : 16 * channel + 16, channel] = 1
+    weights: dict[str, NDArray[Any]] = {
+        "spread": spread.reshape(512, 3, 1, 1), "cube": np.array([0, 32, 16, 64, 64]),
+    }  # fmt: skip
+    nodes = [
+        helper.make_node("AveragePool", ["img"], ["small"], kernel_shape=[4, 4], strides=[4, 4]),
+        helper.make_node("Conv", ["small", "spread"], ["flat"], kernel_shape=[1, 1]),
+        helper.make_node("Reshape", ["flat", "cube"], ["output"]),
+    ]
+    return _model(nodes, {"img": [1, 3, 256, 256]}, {"output": [1, 32, 16, 64, 64]}, weights)
+
+
+def portrait_motion() -> bytes:
+    """Point n is pulled by n % 7 times the mean colour (R, G, B: x, y, z); yaw is 30 degrees, scale 2, x goes by 0.5.
+
+    At rest point n is (n, 1, 2) / 10.
+    """
+    pull = np.zeros((3, 63), np.float32)
+    for n in range(21):
+        pull[(0, 1, 2), (3 * n, 3 * n + 1, 3 * n + 2)] = n % 7
+    bins = {"pitch": 32.5, "yaw": 42.5, "roll": 32.5}
+    weights: dict[str, NDArray[Any]] = {
+        "pull": pull,
+        "none3": np.zeros((3, 3), np.float32), "none1": np.zeros((3, 1), np.float32),
+        "none63": np.zeros((3, 63), np.float32), "none66": np.zeros((3, 66), np.float32),
+        "t0": np.array([[0.5, 0, 0]], np.float32), "scale0": np.array([[2]], np.float32),
+        "kp0": np.stack([np.arange(21), np.full(21, 1), np.full(21, 2)], 1).reshape(1, 63).astype(np.float32) / 10,
+    }  # fmt: skip
+    nodes = [
+        helper.make_node("GlobalAveragePool", ["img"], ["mean"]),
+        helper.make_node("Flatten", ["mean"], ["colour"]),
+        helper.make_node("MatMul", ["colour", "pull"], ["exp"]),
+    ]
+    for name, where in bins.items():
+        weights[f"{name}0"] = (-20 * np.abs(np.arange(66) - where)).astype(np.float32)[None]
+    for name, width in (("pitch", 66), ("yaw", 66), ("roll", 66), ("t", 3), ("scale", 1), ("kp", 63)):
+        nodes += [
+            helper.make_node("MatMul", ["colour", f"none{width}"], [f"{name}_zero"]),
+            helper.make_node("Add", [f"{name}_zero", f"{name}0"], [name]),
+        ]
+    outputs = {"pitch": 66, "yaw": 66, "roll": 66, "t": 3, "exp": 63, "scale": 1, "kp": 63}
+    return _model(nodes, {"img": [1, 3, 256, 256]}, {n: [1, w] for n, w in outputs.items()}, weights)
+
+
+def portrait_generator(point: int = 3) -> bytes:
+    """The face that the features hold, and on each channel how far one point is to go (x on R, y on G, z on B)."""
+    weights: dict[str, NDArray[Any]] = {
+        "which": np.array([point]), "first": np.array([0]), "channels": np.array([0, 1, 2]),
+        "as_channels": np.array([0, 3, 1, 1]), "scales": np.array([1, 1, 8, 8], np.float32), "depth": np.array([2]),
+    }  # fmt: skip
+    nodes = [
+        helper.make_node("Gather", ["feature_3d", "channels"], ["three"], axis=1),
+        helper.make_node("Gather", ["three", "first"], ["deep"], axis=2),
+        helper.make_node("Squeeze", ["deep", "depth"], ["small"]),
+        helper.make_node("Resize", ["small", "", "scales"], ["large"], mode="nearest"),
+        helper.make_node("Sub", ["kp_driving", "kp_source"], ["way"]),
+        helper.make_node("Gather", ["way", "which"], ["one"], axis=1),
+        helper.make_node("Reshape", ["one", "as_channels"], ["shift"]),
+        helper.make_node("Add", ["large", "shift"], ["out"]),
+    ]
+    points = [1, 21, 3]
+    inputs = {"feature_3d": [1, 32, 16, 64, 64], "kp_driving": points, "kp_source": points}
+    return _model(nodes, inputs, {"out": [1, 3, 512, 512]}, weights)
+
+
+def frame_enhancer(times: float, side: int | None = None) -> bytes:
+    """out = in * GAIN, `times` as large; of any size unless `side` says one."""
+    weights: dict[str, NDArray[Any]] = {
+        "gain": GAIN.reshape(1, 3, 1, 1), "scales": np.array([1, 1, times, times], np.float32),
+    }  # fmt: skip
+    nodes = [
+        helper.make_node("Mul", ["input", "gain"], ["dimmed"]),
+        helper.make_node("Resize", ["dimmed", "", "scales"], ["output"], mode="nearest"),
+    ]
+    given: list[Any] = [1, 3, side or "height", side or "width"]
+    made = [1, 3, int(side * times) if side else "tall", int(side * times) if side else "wide"]
+    return _model(nodes, {"input": given}, {"output": made}, weights)
+
+
 def _model(
     nodes: list[Any], inputs: dict[str, Any], outputs: dict[str, Any], weights: dict[str, NDArray[Any]]
 ) -> bytes:
@@ -290,6 +389,7 @@ SWAPPERS: dict[str, Callable[[], bytes]] = {
         swapper, 512, "arcface_112_v1", UNIT_GREEN, names=("input", "onnx::Gemm_1", "output")
     ),
     "hififace_unofficial_256": partial(swapper, 256, "mtcnn_512", SIGNED_GREEN),
+    "cscs_256": partial(swapper, 256, "ffhq_512", SIGNED_GREEN, names=("input_1", "input_2", "output")),
     "blendswap_256": partial(swapper, 256, "ffhq_512", UNIT_GREEN, picture_source=112),
     "uniface_256": partial(swapper, 256, "ffhq_512", SIGNED_GREEN, picture_source=256),
 }
@@ -303,9 +403,12 @@ ENHANCERS: dict[str, Callable[[], bytes]] = {
     "gpen_bfr_2048": partial(enhancer, 2048),
     "codeformer_fp16": partial(enhancer, 512, weight=True),
     "restoreformer_plus_plus": partial(enhancer, 512, extra=True),
+    "vqfr_v2": partial(enhancer, 512, weight=True, vqfr=True),
 }
 OTHERS: dict[str, Callable[[], bytes]] = {
     "w600k_r50": recogniser,
+    "cscs_arcface": partial(recogniser, "input", seed=2),
+    "cscs_id_adapter": partial(recogniser, "input", seed=3),
     "xseg_1": partial(xseg, "input", "output", nhwc=True, blue=0),
     "dfl_xseg": partial(xseg, "in_face:0", "out_mask:0", nhwc=False, blue=0),
     "occluder": partial(xseg, "img", "output", nhwc=False, blue=2, scale=3.0),
@@ -315,7 +418,16 @@ OTHERS: dict[str, Callable[[], bytes]] = {
     "crossface_hififace": converter,
 }
 """What swappers need or take beside them."""
-ALL = {**SWAPPERS, **ENHANCERS, **OTHERS}
+PORTRAIT: dict[str, Callable[[], bytes]] = {
+    "live_portrait_features": portrait_features,
+    "live_portrait_motion": portrait_motion,
+    "live_portrait_generator": portrait_generator,
+}
+FRAME_ENHANCERS: dict[str, Callable[[], bytes]] = {
+    "real_esrgan_x2": partial(frame_enhancer, 2),
+    "real_esrgan_x4": partial(frame_enhancer, 4),
+}
+ALL = {**SWAPPERS, **ENHANCERS, **OTHERS, **PORTRAIT, **FRAME_ENHANCERS}
 
 
 @cache

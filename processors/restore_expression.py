@@ -1,0 +1,127 @@
+"""Gives a swapped face the expression back that the person had: what a swapper has flattened."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal
+
+import numpy as np
+from msgspec import Meta
+
+from ..core.frame import Matrix, Pixels
+from ..core.params import Params
+from ..faces.align import five_points
+from ..faces.crop import enlarged, face_alpha, lay_back, moved, soft_box, take
+from ..faces.face import Face
+from ..faces.expression import LOWER, UPPER
+from ..faces.templates import crop_matrix
+from ..inference.portrait import Portrait
+from .processor import Picture, Render, Workshop
+from .wearer import Who, wearers
+
+
+class RestoreExpressionParams(Params, frozen=True):
+    """What can be set while it runs."""
+
+    model: Annotated[
+        str,
+        Meta(
+            description="The name that the three models have in common: NAME_features, _motion, _generator."
+        ),
+    ] = "live_portrait"
+    faces: Annotated[
+        Who, Meta(description="Whose face: everybody's, or only that of who was there first.")
+    ] = "all"
+    factor: Annotated[
+        float,
+        Meta(
+            ge=0, le=1, description="How much of the person's own expression comes back.",
+            extra_json_schema={"step": 0.05},
+        ),
+    ] = 0.8  # fmt: skip
+    area: Annotated[
+        Literal["all", "upper", "lower"],
+        Meta(description="Which part of the face: all, upper (brows and eyes) or lower (the mouth)."),
+    ] = "all"
+
+
+_FEATHER = 0.06
+_AREAS = {"all": UPPER + LOWER, "upper": UPPER, "lower": LOWER}
+
+
+@dataclass(frozen=True, slots=True)
+class _Restored:
+    """The models with one set of parameters: the Render of `RestoreExpression`."""
+
+    portrait: Portrait
+    params: RestoreExpressionParams
+
+    def __call__(self, picture: Picture) -> Picture:
+        return self.many([picture])[0]
+
+    def many(self, pictures: Sequence[Picture]) -> list[Picture]:
+        """The faces of all pictures in one run of each network."""
+        touched = [face for picture in pictures if self.params.factor > 0 for face in self._touched(picture)]
+        if touched:
+            self._restore(touched)
+        return list(pictures)
+
+    def _touched(self, picture: Picture) -> Iterator["_Touched"]:
+        """The faces that another processor has changed: the others have their expression still."""
+        portrait, original = self.portrait, picture.original
+        if original is None:
+            return
+        for face in wearers(picture.faces, self.params.faces)[0]:
+            if face.score > 0:  # a detector's stand-in has no mesh of its own to align a crop by
+                matrix = crop_matrix(five_points(face.points), portrait.template, portrait.side)
+                own, worn = (take(pixels, matrix, portrait.side) for pixels in (original, picture.pixels))
+                if not np.array_equal(own, worn):
+                    yield _Touched(picture.pixels, face, matrix, own, worn)
+
+    def _restore(self, faces: Sequence["_Touched"]) -> None:
+        """Each face in its frame, in place."""
+        motions = self.portrait.motions([*(f.own for f in faces), *(f.worn for f in faces)])
+        now, wanted = [], []
+        for theirs, shown in zip(motions[: len(faces)], motions[len(faces) :], strict=True):
+            expression = shown.expressing(theirs, self.params.factor, _AREAS[self.params.area])
+            now.append(shown.placed())
+            wanted.append(shown.placed(expression))
+        for face, result in zip(
+            faces, self.portrait.moved([f.worn for f in faces], now, wanted), strict=True
+        ):
+            into = enlarged(face.matrix, len(result) / self.portrait.side)
+            alpha = face_alpha(moved(face.face.points, into), soft_box(len(result), _FEATHER), _FEATHER)
+            lay_back(face.pixels, result, alpha, into)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Touched:
+    """A face in its frame, and its crops before and after the processors before this one."""
+
+    pixels: Pixels
+    face: Face
+    matrix: Matrix
+    own: Pixels
+    worn: Pixels
+
+
+class RestoreExpression:
+    """The processor."""
+
+    name: ClassVar[str] = "restore_expression"
+    help: ClassVar[str] = (
+        "Gives a swapped face the person's own expression back, by networks the user has brought."
+    )
+    needs_faces: ClassVar[bool] = True
+    hides_face: ClassVar[bool] = False
+    every_face: ClassVar[bool] = False
+    params_type = RestoreExpressionParams
+
+    def __init__(self, workshop: Workshop) -> None:
+        self._workshop = workshop
+        self._portrait: Portrait | None = None
+
+    def prepare(self, params: RestoreExpressionParams) -> Render:
+        """Loads the models. Raises ModelError with the command that brings them, UsageError for others."""
+        if self._portrait is None or self._portrait.model != params.model:
+            self._portrait = Portrait(self._workshop.models, params.model)
+        return _Restored(self._portrait, params)

@@ -1,0 +1,102 @@
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import standins
+from test_enhance import BGR, PHOTO, Nobody, at
+
+from faceswapd.core.errors import ModelError, UsageError
+from faceswapd.core.frame import Frame, Pixels
+from faceswapd.core.settings import InferenceSettings
+from faceswapd.faces.face import Face
+from faceswapd.inference.engines import Engines
+from faceswapd.processors.processor import Picture, Workshop
+from faceswapd.processors.restore_expression import RestoreExpression, RestoreExpressionParams
+from faceswapd.processors.track_faces import FaceTracker
+
+OWN = (190, 105, 45)
+"""What the person's own face is like; BGR is what it was swapped for."""
+CHEEK = 50
+
+
+@pytest.fixture(scope="module")
+def engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engines]:
+    folder = tmp_path_factory.mktemp("models")
+    settings = InferenceSettings(engine="onnxruntime", precision="fp32", provider="cpu")
+    shelf = standins.shelf(folder, *standins.PORTRAIT)
+    engines = Engines(settings, cache=folder / "engines.json", shelf=shelf)
+    yield engines
+    engines.close()
+
+
+@pytest.fixture(scope="module")
+def face(engines: Engines) -> Face:
+    return FaceTracker(engines).track(Frame(0, 0, PHOTO), every_frame=True).faces[0]
+
+
+@pytest.fixture
+def restore(engines: Engines) -> Callable[..., Any]:
+    def restore(**params: Any) -> Any:
+        return RestoreExpression(Workshop(engines, Nobody())).prepare(RestoreExpressionParams(**params))
+
+    return restore
+
+
+def swapped(*faces: Face, own: tuple[int, int, int] = OWN) -> Picture:
+    original = np.full(PHOTO.shape, own, np.uint8)
+    return Picture(np.full(PHOTO.shape, BGR, np.uint8), faces, original=original)
+
+
+def expected(factor: float) -> list[float]:
+    """Twice (the scale) the way of point 3, which is pulled by three times the mean colour."""
+    return list(np.array(BGR) + 2 * 3 * factor * (np.array(OWN, float) - BGR))
+
+
+@pytest.mark.parametrize("factor", [0.25, 0.5, 1.0])
+def test_the_expression_is_led_back_by_the_factor(factor: float, restore: Any, face: Face) -> None:
+    picture = restore(factor=factor)(swapped(face))
+
+    np.testing.assert_allclose(at(picture, face, CHEEK), expected(factor), atol=1.5)
+    corner: Pixels = picture.pixels[:4, :4]
+    assert (corner == BGR).all()
+
+
+def test_only_the_area_asked_for_moves(restore: Any, face: Face) -> None:
+    """Point 3 belongs to the mouth."""
+    np.testing.assert_allclose(
+        at(restore(area="lower", factor=0.5)(swapped(face)), face, CHEEK), expected(0.5), atol=1.5
+    )
+    np.testing.assert_allclose(at(restore(area="upper")(swapped(face)), face, CHEEK), BGR, atol=1.5)
+
+
+def test_a_face_that_nothing_has_changed_is_left_alone(restore: Any, face: Face) -> None:
+    picture = Picture(PHOTO.copy(), (face,), original=PHOTO)
+    assert (restore()(picture).pixels == PHOTO).all()
+    nowhere = replace(swapped(face), original=None)
+    assert (restore()(nowhere).pixels == BGR).all()
+    assert (restore(factor=0.0)(swapped(face)).pixels == BGR).all()
+
+
+def test_several_frames_in_one_run_are_what_they_are_one_by_one(restore: Any, face: Face) -> None:
+    render = restore(factor=0.4)
+    small = face.moved(np.array([[0.5, 0, 40], [0, 0.5, 30]], np.float32))
+    scenes = [swapped(face), swapped(small, own=(180, 100, 40)), swapped(small, face, own=(200, 90, 60))]
+    alone = [render(replace(s, pixels=s.pixels.copy())).pixels for s in scenes]
+
+    together = render.many(scenes)
+    for one, other in zip(together, alone, strict=True):
+        np.testing.assert_array_equal(one.pixels, other)
+
+
+def test_a_missing_or_wrong_part_is_refused(restore: Any, engines: Engines, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="model nobody_features is not here"):
+        restore(model="nobody")
+    for part, model in (("features", "motion"), ("motion", "motion"), ("generator", "generator")):
+        path = tmp_path / f"{part}.onnx"
+        path.write_bytes(standins.standin(f"live_portrait_{model}"))
+        engines.shelf.add(path, f"wrong_{part}")
+    with pytest.raises(UsageError, match="wrong_features is of the family portrait_motion"):
+        restore(model="wrong")
