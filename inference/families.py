@@ -29,8 +29,9 @@ Identity = Literal["latent", "unit", "sum", "converted", "converted_unit", "pict
 """What a swapper is told of the face that is worn.
 
 latent: the unit embedding times the emap, made a unit vector again (the way inswapper was trained).
-unit: the embedding of length 1. sum: the unit embeddings of several recognisers, added. converted: the embedding through the family's converter, converted_unit: that
-with length 1. picture: the aligned face itself. none: the face is in the network.
+unit: the embedding of length 1. sum: the unit embeddings of several recognisers, added. converted: the embedding
+through the family's converter, converted_unit: that with length 1. picture: the aligned face itself. none: the face
+is in the network.
 """
 
 
@@ -75,6 +76,8 @@ class Family:
     """Without a template: the picture is the square around the face's box, so many times its longer side."""
     open: bool = False
     """Its file leaves height and width open. One that fixes them is taken for this family only when told."""
+    exact: bool = False
+    """A file with more outputs is another's."""
 
 
 def _picture(role: str, side: int, *, channels: int = 3, optional: bool = False) -> Port:
@@ -115,6 +118,18 @@ def _enhancer(name: str, side: int, template: str = "ffhq_512", out: int = 0, *m
         SIGNED,
         SIGNED,
     )
+
+
+def _maps(task: str, width: int, strides: Sequence[int], *, batch: bool) -> tuple[Port, ...]:
+    """One output for every stride, an anchor a line."""
+    return tuple(Port(f"{task}_{n}", (None, None, width) if batch else (None, width)) for n in strides)
+
+
+def _scrfd(name: str, strides: Sequence[int] = (8, 16, 32), *, batch: bool) -> Family:
+    widths = {"score": 1, "bbox": 4, "kps": 10}
+    outputs = [port for task, n in widths.items() for port in _maps(task, n, strides, batch=batch)]
+    inputs = (Port("input", (None, 3, None, None)),)
+    return Family(name, "detector", inputs, tuple(outputs), coding=SIGNED_128, exact=True)
 
 
 _ALL = (
@@ -211,6 +226,22 @@ _ALL = (
         "vqfr", "enhancer", (_picture("x_lq", 512), Port("fidelity_ratio", ())), (_picture("main_dec", 512),),
         "ffhq_512", SIGNED, SIGNED,
     ),
+    _scrfd("scrfd", batch=False),
+    _scrfd("scrfd_batch", batch=True),
+    _scrfd("scrfd_five", (8, 16, 32, 64, 128), batch=False),
+    Family(
+        "yoloface", "detector", (Port("images", (None, 3, None, None)),), (Port("output0", (None, 20, None)),),
+        exact=True,
+    ),
+    Family(
+        "yunet", "detector", (Port("input", (None, 3, None, None)),),
+        tuple(
+            port
+            for task, n in (("cls", 1), ("obj", 1), ("bbox", 4), ("kps", 10))
+            for port in _maps(task, n, (8, 16, 32), batch=True)
+        ),
+        coding=RAW_BGR, exact=True,
+    ),
     Family(
         "bisenet", "mask", (_picture("input", 512),), (_picture("output", 512, channels=19),),
         "ffhq_512", IMAGENET,
@@ -247,7 +278,11 @@ def fit(family: Family, inputs: Sequence[Found], outputs: Sequence[Found]) -> Fi
     surplus = [f.name for f in inputs if f not in taken.values()]
     if surplus:
         raise _misfit(family, f"input {surplus[0]!r} has no place in it")
-    return Fit(taken, _match(family, "output", family.outputs, outputs))
+    made = _match(family, "output", family.outputs, outputs)
+    surplus = [f.name for f in outputs if f not in made.values()] if family.exact else []
+    if surplus:
+        raise _misfit(family, f"output {surplus[0]!r} has no place in it")
+    return Fit(taken, made)
 
 
 def recognise(inputs: Sequence[Found], outputs: Sequence[Found], emap: bool) -> list[Family]:

@@ -16,7 +16,9 @@ from .picture_model import PictureModel
 from .shelf import IDENTITY
 
 RECOGNISER = "w600k_r50"
-"""All swappers that are told an embedding were trained on this one's, or have a converter from it."""
+"""Most swappers that are told an embedding were trained on this one's, or have a converter from it."""
+Identity = tuple[Tensor, ...]
+"""Who a face is: an embedding of each recogniser of a swapper, not normalised."""
 Styles = tuple[Tensor, ...]
 """What a swapper is told of the worn face in every run: its identity half's outputs, or the source itself."""
 
@@ -24,14 +26,15 @@ Styles = tuple[Tensor, ...]
 class Recogniser:
     """ArcFace: a face as 512 numbers whose direction is who it is."""
 
-    def __init__(self, models: Models, model: str = RECOGNISER) -> None:
-        """Blocks. Raises ModelError with the command that brings the model."""
+    def __init__(self, models: Models, model: str = RECOGNISER, template: str = "") -> None:
+        """`template` takes the place of its family's. Blocks. Raises ModelError with the command that brings it."""
         self._model = PictureModel(models, model)
+        self._template = template or self._model.family.template
 
     def of(self, photo: Pixels, five: Points) -> Tensor:
         """512 numbers, not normalised, of the face whose five points lie there in a photo. Raises InferenceError."""
-        side, template = self._model.side, self._model.family.template
-        crop = take(photo, crop_matrix(five, template, side), side)
+        side = self._model.side
+        crop = take(photo, crop_matrix(five, self._template, side), side)
         return np.asarray(self._model.run([crop])[0][0], np.float32)
 
 
@@ -57,7 +60,10 @@ class Swapper:
             )
         self._emap = models.shelf.emap(model) if self.family.identity == "latent" else None
         self._converter = models.load(self.family.converter) if self.family.converter else None
-        self._recogniser = Recogniser(models) if self.family.identity not in ("picture", "none") else None
+        self.embeds = self.family.identity not in ("picture", "none")
+        """It is told embeddings: identities can be mixed, and drawn towards another."""
+        named = self.family.recognisers if self.embeds else ()
+        self._recognisers = tuple(Recogniser(models, name, self.family.source_template) for name in named)
         self._identity = models.load(model + IDENTITY) if card.edges else None
         self._image = PictureModel(models, model)
         self.model = model
@@ -66,16 +72,33 @@ class Swapper:
         self.side = self._image.side
         """Of its crop, in pixels."""
 
-    def styles(self, worn: Sequence[tuple[Pixels, Points, float]]) -> Styles:
-        """What every run is told of a face made of these: (photo, five points in it, share).
+    def identity(self, worn: Sequence[tuple[Pixels, Points, float]]) -> Identity:
+        """Who a face is that is made of these: (photo, five points in it, share), mixed on the sphere.
 
-        Embeddings are mixed by their shares on the sphere; a family that takes a picture takes the first photo.
+        Empty for a family that is told no embeddings. Raises InferenceError.
+        """
+        shares = [share for _, _, share in worn]
+        return tuple(mixed([r.of(p, five) for p, five, _ in worn], shares) for r in self._recognisers)
+
+    def told(self, identity: Identity) -> Styles:
+        """What every run is told of a face with this identity. Raises InferenceError."""
+        return self._styles(self._source(identity))
+
+    def styles(self, worn: Sequence[tuple[Pixels, Points, float]]) -> Styles:
+        """What every run is told of a face made of these; a family that takes a picture takes the first photo.
+
         Raises InferenceError.
         """
-        source = self._source(worn)
-        if source is None:
+        if self.embeds:
+            return self.told(self.identity(worn))
+        family = self.family
+        if family.identity == "none":
             return ()
-        return self._identity.run(source) if self._identity is not None else (source,)
+        photo, five, _ = worn[0]
+        side = family.inputs[1].shape[-1]
+        assert side is not None, "a family's source picture has a size"
+        crop = take(photo, crop_matrix(five, family.source_template, side), side)
+        return self._styles(family.source_coding.encode([crop]))
 
     def run(
         self, crops: Sequence[Pixels], styles: Styles, boost: int = 1, morph: float = 1.0
@@ -111,22 +134,20 @@ class Swapper:
         both = np.minimum(np.clip(outputs[1], 0, 1), np.clip(outputs[2], 0, 1))
         return [np.asarray(np.rint(m[..., 0] * 255), np.uint8) for m in both]
 
-    def _source(self, worn: Sequence[tuple[Pixels, Points, float]]) -> Tensor | None:
-        family = self.family
-        if family.identity == "none":
-            return None
-        if family.identity == "picture":
-            photo, five, _ = worn[0]
-            side = family.inputs[1].shape[-1]
-            assert side is not None, "a family's source picture has a size"
-            crop = take(photo, crop_matrix(five, family.source_template, side), side)
-            return family.source_coding.encode([crop])
-        assert self._recogniser is not None, "loaded for every family that is told an embedding"
-        raw = mixed([self._recogniser.of(p, five) for p, five, _ in worn], [share for _, _, share in worn])
-        if family.identity == "unit":
-            return unit(raw)[None]
-        if self._emap is not None:
-            return unit(unit(raw) @ self._emap)[None]
+    def _styles(self, source: Tensor) -> Styles:
+        return self._identity.run(source) if self._identity is not None else (source,)
+
+    def _source(self, identity: Identity) -> Tensor:
+        """1 x 512."""
+        family, raw = self.family, identity[0]
+        match family.identity:
+            case "sum":
+                return np.asarray(sum(unit(raw) for raw in identity), np.float32)[None]
+            case "unit":
+                return unit(raw)[None]
+            case "latent":
+                assert self._emap is not None, "loaded for every family that needs one"
+                return unit(unit(raw) @ self._emap)[None]
         assert self._converter is not None, "loaded for every family that names one"
         converted = self._converter.run(raw[None])[0]
         return unit(converted[0])[None] if family.identity == "converted_unit" else converted
@@ -145,3 +166,16 @@ def mixed(embeddings: Sequence[Tensor], shares: Sequence[float]) -> Tensor:
     )
     length = sum(float(np.linalg.norm(e)) * s / total for e, s in zip(embeddings, shares, strict=True))
     return np.asarray(unit(np.asarray(direction)) * np.float32(length), np.float32)
+
+
+def drawn(worn: Identity, own: Identity, strength: float) -> Identity:
+    """The worn identity seen from the wearer's own: own + strength * (worn - own), as directions.
+
+    1 is the worn identity, less lies between the two, more lies beyond it: what tells it from the wearer's own is
+    overdone. Each embedding keeps the worn one's length. facefusion's weight of 0 to 1 is a strength of 0.65 to
+    1.35 (it mixes what the networks are told; here the embeddings are mixed, which lie in one space in every family).
+    """
+    return tuple(
+        unit(np.asarray(strength * unit(w) + (1 - strength) * unit(o))) * np.float32(np.linalg.norm(w))
+        for w, o in zip(worn, own, strict=True)
+    )

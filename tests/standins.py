@@ -179,9 +179,7 @@ def enhancer(
         "marks": marks(template, side),
         "green": np.array(SIGNED_GREEN, np.float32).reshape(1, 3, 1, 1),
     }
-    given, number, made = (
-        ("x_lq", "fidelity_ratio", "main_dec") if vqfr else ("input", "weight", "output")
-    )
+    given, number, made = ("x_lq", "fidelity_ratio", "main_dec") if vqfr else ("input", "weight", "output")
     inputs: dict[str, Any] = {given: [1, 3, side, side]}
     nodes = [helper.make_node("Mul", [given, "gain"], ["dimmed"])]
     moved = "dimmed"

@@ -71,7 +71,7 @@ def expected(third: float = 0.0) -> list[float]:
 def test_each_family_is_fed_read_and_laid_back(model: str, enhance: Any, face: Face) -> None:
     picture = enhance(model=model, blend=1.0, fidelity=0.25)(plain(face))
 
-    want = expected(0.25 if model == "codeformer_fp16" else 0.0)
+    want = expected(0.25 if model in ("codeformer_fp16", "vqfr_v2") else 0.0)
     np.testing.assert_allclose(at(picture, face, 50), want, atol=1.5)
     assert picture.effect is Effect.NONE
     assert picture.treated == frozenset()
@@ -93,7 +93,7 @@ def test_the_five_points_lie_where_the_template_has_them(
         assert (g > 250, b < 20, r < 20) == (True, True, True), index
 
 
-@pytest.mark.parametrize("model", ["gfpgan_1024", "codeformer_fp16", "restoreformer_plus_plus"])
+@pytest.mark.parametrize("model", ["gfpgan_1024", "codeformer_fp16", "restoreformer_plus_plus", "vqfr_v2"])
 def test_openvino_gives_the_same_picture(
     model: str, enhance: Any, engines: Engines, face: Face, tmp_path: Path
 ) -> None:

@@ -34,6 +34,31 @@ def test_tensors_are_told_apart_by_name_where_their_shapes_are_equal() -> None:
     assert {role: found.name for role, found in roles.items()} == {"target": "target", "source": "source"}
 
 
+def test_cscs_is_known_among_swappers_of_its_shapes_by_its_names() -> None:
+    picture, source = (1, 3, 256, 256), (1, 512)
+    outputs = [Found("output", "float32", picture)]
+
+    def named(target: str, worn: str) -> list[str]:
+        inputs = [Found(target, "float32", picture), Found(worn, "float32", source)]
+        return [f.name for f in recognise(inputs, outputs, emap=False)]
+
+    assert named("input_1", "input_2") == ["cscs_256"]
+    assert {"hyperswap_256", "ghost_256"} <= set(named("target", "source"))
+    assert "cscs_256" not in named("target", "source")
+    renamed = [Found("target", "float32", picture), Found("source", "float32", source)]
+    assert fit(FAMILIES["cscs_256"], renamed, outputs).inputs["source"].name == "source", "when told"
+
+
+def test_of_vqfrs_two_pictures_the_restored_one_is_taken() -> None:
+    graph = Graph(standins.standin("vqfr_v2"))
+
+    (family,) = recognise(graph.inputs, graph.outputs, emap=False)
+    roles = fit(family, graph.inputs, graph.outputs)
+    assert family.name == "vqfr"
+    assert [f.name for f in graph.outputs] == ["texture_dec", "main_dec"]
+    assert [f.name for f in roles.outputs.values()] == ["main_dec"]
+
+
 def test_the_nearest_family_names_the_tensor_that_does_not_fit() -> None:
     inputs = [Found("target", "float32", (1, 3, 128, 128)), Found("source", "float32", (1, 256))]
 

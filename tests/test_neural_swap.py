@@ -78,18 +78,23 @@ def at(picture: Picture, face: Face, index: int) -> list[int]:
     return [int(v) for v in picture.pixels[y, x]]
 
 
-def embedding(photo: Pixels, face: Face) -> NDArray[np.float32]:
+def embedding(
+    photo: Pixels, face: Face, template: str = "arcface_112_v2", seed: int = 1
+) -> NDArray[np.float32]:
     """What the recogniser's stand-in says, worked out without the house's code."""
-    matrix = crop_matrix(five_points(face.points), "arcface_112_v2", 112)
+    matrix = crop_matrix(five_points(face.points), template, 112)
     crop = cv2.warpAffine(photo, matrix, (112, 112), borderMode=cv2.BORDER_REPLICATE)
     rgb = (crop[..., ::-1].astype(np.float32) - 127.5) / 127.5
     blocks = rgb.reshape(14, 8, 14, 8, 3).mean(axis=(1, 3)).transpose(2, 0, 1).reshape(-1)
-    mix = np.random.default_rng(1).normal(0, 0.05, (588, 512)).astype(np.float32)
+    mix = np.random.default_rng(seed).normal(0, 0.05, (588, 512)).astype(np.float32)
     return np.asarray(blocks @ mix)
 
 
 def told(model: str, photo: Pixels, face: Face) -> NDArray[np.float32]:
     """The first three numbers that each model has to be told of a face."""
+    if model == "cscs_256":
+        raws = [embedding(photo, face, "ffhq_512", seed) for seed in (2, 3)]
+        return np.asarray(np.sum([raw / np.linalg.norm(raw) for raw in raws], axis=0)[:3])
     raw = embedding(photo, face)
     unit = raw / np.linalg.norm(raw)
     if model in ("inswapper_128", "reswapper_128", "reswapper_256", "instyle_256_a"):
@@ -113,7 +118,7 @@ def expected(model: str, told: NDArray[np.float32]) -> NDArray[np.float32]:
     if model == "simswap_256":
         mean, std = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
         out = ((rgb / 255 - mean) / std * standins.GAIN + standins.SHIFT * told) * 255
-    elif model in ("hyperswap_1a_256", "ghost_1_256", "hififace_unofficial_256", "uniface_256"):
+    elif model in ("hyperswap_1a_256", "ghost_1_256", "hififace_unofficial_256", "uniface_256", "cscs_256"):
         out = ((rgb / 127.5 - 1) * standins.GAIN + standins.SHIFT * told + 1) * 127.5
     else:
         out = (rgb / 255 * standins.GAIN + standins.SHIFT * told) * 255
