@@ -18,6 +18,8 @@ from msgspec import structs
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from faceswapd.faces.canonical import canonical
+from faceswapd.faces.pose import MESH_68
 from faceswapd.inference.catalogue import Known, known
 from faceswapd.inference.shelf import Shelf
 
@@ -356,6 +358,144 @@ def frame_enhancer(times: float, side: int | None = None) -> bytes:
     return _model(nodes, {"input": given}, {"output": made}, weights)
 
 
+def red_centre(name: str, side: int) -> tuple[list[Any], dict[str, NDArray[Any]]]:
+    """Where red of a picture (0 to 255, RGB) has its middle, as `centre`: N x 3, x and y from -1 to 1, and 0.
+
+    The first two nodes are called as insightface looks for them: the network normalises by itself.
+    """
+    at = (np.arange(side, dtype=np.float32) - side / 2) / (side / 2)
+    x, y = np.meshgrid(at, at)
+    sums = np.stack([x.ravel(), y.ravel(), np.zeros(side * side), np.ones(side * side)], 1) / side**2
+    weights: dict[str, NDArray[Any]] = {
+        "half": np.array([127.5], np.float32), "unit": np.array([1 / 127.5], np.float32),
+        "one": np.array([1.00001], np.float32), "red": np.array([0]), "sums": sums.astype(np.float32),
+        "places": np.array([0, 1, 2]), "count": np.array([3]),
+    }  # fmt: skip
+    nodes = [
+        helper.make_node("Sub", [name, "half"], ["minus"], name="_minusscalar0"),
+        helper.make_node("Mul", ["minus", "unit"], ["signed"], name="_mulscalar0"),
+        helper.make_node("Add", ["signed", "one"], ["weight"]),
+        helper.make_node("Gather", ["weight", "red"], ["reds"], axis=1),
+        helper.make_node("Flatten", ["reds"], ["flat"]),
+        helper.make_node("MatMul", ["flat", "sums"], ["moments"]),
+        helper.make_node("Gather", ["moments", "places"], ["first"], axis=1),
+        helper.make_node("Gather", ["moments", "count"], ["whole"], axis=1),
+        helper.make_node("Div", ["first", "whole"], ["centre"]),
+    ]
+    return nodes, weights
+
+
+FIVE_106 = {38: (-0.3, -0.2), 88: (0.3, -0.2), 86: (0.0, 0.1), 52: (-0.25, 0.35), 61: (0.25, 0.35)}
+"""Where the stand-in of 2d106det puts the five points, from the middle of red, in halves of the crop."""
+
+
+def layout_106() -> NDArray[np.float32]:
+    """106 x 2: the five points, all others in a corner."""
+    layout = np.full((106, 2), -0.9, np.float32)
+    layout[list(FIVE_106)] = list(FIVE_106.values())
+    return layout
+
+
+def layout_68(pitch: float = 0.0, yaw: float = 0.0, roll: float = 0.0) -> NDArray[np.float32]:
+    """68 x 3: the canonical face turned by so many degrees, y down, in halves of the crop."""
+    xyz = canonical().xyz[list(MESH_68)] * np.array([1, -1, 1], np.float32) / 15
+    (cx, sx), (cy, sy), (cz, sz) = ((np.cos(a), np.sin(a)) for a in np.radians((pitch, yaw, roll)))
+    turn = (
+        np.array([[cz, -sz, 0], [sz, cz, 0], [0, 0, 1]])
+        @ np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
+        @ np.array([[1, 0, 0], [0, cx, -sx], [0, sx, cx]])
+    )
+    return np.asarray(xyz @ turn.T, np.float32)
+
+
+def landmarks_192(layout: NDArray[np.float32], before: int = 0) -> bytes:
+    """The layout (n x 2 or 3) around the middle of red; `before` more points stand first, all at 9."""
+    nodes, weights = red_centre("data", 192)
+    n, d = layout.shape
+    pull = np.zeros((3, (before + n) * d), np.float32)
+    rest = np.full((before + n, d), 9, np.float32)
+    rest[before:] = layout
+    for axis in range(2):
+        pull[axis, before * d + axis :: d] = 1
+    weights |= {"pull": pull, "rest": rest.reshape(1, -1)}
+    nodes += [
+        helper.make_node("MatMul", ["centre", "pull"], ["moved"]),
+        helper.make_node("Add", ["moved", "rest"], ["fc1"]),
+    ]
+    return _model(nodes, {"data": [1, 3, 192, 192]}, {"fc1": [1, (before + n) * d]}, weights)
+
+
+def fan(height: float = 0.9) -> bytes:
+    """`layout_68` around the middle of the picture's first channel, in cells; heatmaps that are `height` high."""
+    nodes, weights = red_centre("bytes", 256)
+    heat = np.zeros((1, 68, 64, 64), np.float32)
+    heat[:, :, 32, 32] = height
+    pull = np.zeros((3, 204), np.float32)
+    pull[0, 0::3] = pull[1, 1::3] = 32
+    rest = layout_68() * np.array([32, 32, 0], np.float32) + np.array([32, 32, 0.7], np.float32)
+    weights |= {
+        "byte": np.array([255], np.float32), "pull": pull, "rest": rest.reshape(1, -1).astype(np.float32),
+        "heat": heat, "as_points": np.array([0, 68, 3]), "nothing": np.zeros((3, 68), np.float32),
+        "as_maps": np.array([0, 68, 1, 1]),
+    }  # fmt: skip
+    nodes = [
+        helper.make_node("Mul", ["input", "byte"], ["bytes"]),
+        *nodes,
+        helper.make_node("MatMul", ["centre", "pull"], ["moved"]),
+        helper.make_node("Add", ["moved", "rest"], ["rows"]),
+        helper.make_node("Reshape", ["rows", "as_points"], ["landmarks_xyscore"]),
+        helper.make_node("MatMul", ["centre", "nothing"], ["none"]),
+        helper.make_node("Reshape", ["none", "as_maps"], ["zeros"]),
+        helper.make_node("Add", ["zeros", "heat"], ["heatmaps"]),
+    ]
+    outputs = {"landmarks_xyscore": [1, 68, 3], "heatmaps": [1, 68, 64, 64]}
+    return _model(nodes, {"input": [1, 3, 256, 256]}, outputs, weights)
+
+
+def genderage() -> bytes:
+    """Female by the mean of blue, male by that of red; the age is 50 years in the middle of red's way across."""
+    nodes, weights = red_centre("data", 96)
+    means = np.zeros((3, 3), np.float32)
+    means[2, 0] = means[0, 1] = 1
+    age = np.zeros((3, 3), np.float32)
+    age[0, 2] = 0.5
+    weights |= {"means": means, "age": age, "fifty": np.array([[0, 0, 0.5]], np.float32)}
+    nodes += [
+        helper.make_node("GlobalAveragePool", ["weight"], ["mean"]),
+        helper.make_node("Flatten", ["mean"], ["colour"]),
+        helper.make_node("MatMul", ["colour", "means"], ["sexes"]),
+        helper.make_node("MatMul", ["centre", "age"], ["years"]),
+        helper.make_node("Add", ["sexes", "years"], ["both"]),
+        helper.make_node("Add", ["both", "fifty"], ["fc1"]),
+    ]
+    return _model(nodes, {"data": [1, 3, 96, 96]}, {"fc1": [1, 3]}, weights)
+
+
+def fairface() -> bytes:
+    """Female where blue (normalised) is the larger mean, else male; the eighth of green is the span of age."""
+    step = np.arange(9, dtype=np.float32) / 8
+    spans = np.zeros((3, 9), np.float32)
+    spans[1] = 2 * step * 0.224
+    sexes = np.zeros((3, 2), np.float32)
+    sexes[0, 0] = sexes[2, 1] = 1
+    weights: dict[str, NDArray[Any]] = {
+        "spans": spans, "offset": (2 * step * 0.456 - step**2)[None], "sexes": sexes,
+    }  # fmt: skip
+    nodes = [
+        helper.make_node("GlobalAveragePool", ["input"], ["mean"]),
+        helper.make_node("Flatten", ["mean"], ["colour"]),
+        helper.make_node("MatMul", ["colour", "spans"], ["green"]),
+        helper.make_node("Add", ["green", "offset"], ["ages"]),
+        helper.make_node("MatMul", ["colour", "sexes"], ["two"]),
+        helper.make_node("ArgMax", ["colour"], ["race_id"], axis=1, keepdims=0),
+        helper.make_node("ArgMax", ["two"], ["gender_id"], axis=1, keepdims=0),
+        helper.make_node("ArgMax", ["ages"], ["age_id"], axis=1, keepdims=0),
+    ]
+    one = ([1], TensorProto.INT64)
+    outputs = {"race_id": one, "gender_id": one, "age_id": one}
+    return _model(nodes, {"input": [1, 3, 224, 224]}, outputs, weights)
+
+
 def _model(
     nodes: list[Any], inputs: dict[str, Any], outputs: dict[str, Any], weights: dict[str, NDArray[Any]]
 ) -> bytes:
@@ -425,7 +565,13 @@ FRAME_ENHANCERS: dict[str, Callable[[], bytes]] = {
     "real_esrgan_x2": partial(frame_enhancer, 2),
     "real_esrgan_x4": partial(frame_enhancer, 4),
 }
-ALL = {**SWAPPERS, **ENHANCERS, **OTHERS, **PORTRAIT, **FRAME_ENHANCERS}
+LANDMARKS: dict[str, Callable[[], bytes]] = {
+    "2d106det": lambda: landmarks_192(layout_106()),
+    "1k3d68": lambda: landmarks_192(layout_68(), before=1035),
+    "2dfan4": fan,
+}
+ATTRIBUTES: dict[str, Callable[[], bytes]] = {"genderage": genderage, "fairface": fairface}
+ALL = {**LANDMARKS, **ATTRIBUTES, **SWAPPERS, **ENHANCERS, **OTHERS, **PORTRAIT, **FRAME_ENHANCERS}
 
 
 @cache
