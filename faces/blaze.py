@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.frame import Pixels, Points
-from .align import Roi, roi_of_box
+from .detection import Detection
 
 Range = Literal["short", "full"]
 
@@ -24,22 +24,6 @@ _CELLS: dict[Range, tuple[tuple[int, int], ...]] = {"short": ((16, 2), (8, 6)), 
 MIN_SCORE = 0.5
 MIN_OVERLAP = 0.3
 """Boxes that overlap more (intersection over union) are votes for one face."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Detection:
-    """One face as a detector sees it, in frame space."""
-
-    box: Points
-    """x0, y0, x1, y1: from the brows to the chin."""
-    keypoints: Points
-    """6 x 2: right eye (left in the picture), left eye, nose, mouth, right ear, left ear."""
-    score: float
-
-    @property
-    def roi(self) -> Roi:
-        """The crop in which the mesh is to be looked for."""
-        return roi_of_box(self.box, self.keypoints[0], self.keypoints[1])
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,16 +66,19 @@ def presence(logit: Points) -> float:
 
 
 def stand_in(keypoints: Points, box: Points) -> Points:
-    """A neutral mesh (478 x 3) laid over a detector's six points (6 x 2) and over all of its box, in their space.
+    """A neutral mesh (478 x 3) laid over a detector's five or six points and over all of its box, in their space.
 
     For a face that has to be covered though the mesh model does not see it (half hidden, in profile).
     """
     face = canonical()
     flat = face.xyz[:, :2] * np.array([1, -1], np.float32)
-    marks = np.stack([flat[[33, 133]].mean(axis=0), flat[[263, 362]].mean(axis=0), flat[1],
-                      flat[[13, 14]].mean(axis=0), flat[234], flat[454]])  # fmt: skip
-    # The ears lie behind the face's plane: they tell of its size, less of its place.
-    matrix = similarity(marks, keypoints, (1, 1, 1, 1, 0.3, 0.3))
+    marks = [flat[[33, 133]].mean(axis=0), flat[[263, 362]].mean(axis=0), flat[1]]
+    if len(keypoints) == 5:  # the corners of the mouth
+        matrix = similarity(np.stack([*marks, flat[61], flat[291]]), keypoints)
+    else:
+        marks += [flat[[13, 14]].mean(axis=0), flat[234], flat[454]]
+        # The ears lie behind the face's plane: they tell of its size, less of its place.
+        matrix = similarity(np.stack(marks), keypoints, (1, 1, 1, 1, 0.3, 0.3))
     scale = float(np.hypot(matrix[0, 0], matrix[1, 0]))
     out = np.empty((POINTS, 3), np.float32)
     out[:468, :2] = flat @ matrix[:, :2].T + matrix[:, 2]

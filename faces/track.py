@@ -7,7 +7,7 @@ from math import hypot, inf
 
 from ..core.frame import Points
 from .align import Roi, box_of_points, eye_distance, iou, roi_of_points
-from .blaze import Detection
+from .detection import Detection
 from .face import Face
 from .smooth import Smoother
 

@@ -68,6 +68,9 @@ UNIT = Coding()
 """0 to 1."""
 RAW = Coding(scale=_all(1.0))
 """0 to 255: the network itself subtracts and divides."""
+RAW_BGR = Coding("BGR", scale=_all(1.0))
 SIGNED = Coding(mean=_all(127.5), scale=_all(127.5))
 """-1 to 1."""
+SIGNED_128 = Coding(mean=_all(127.5), scale=_all(128.0))
+"""Not quite -1 to 1: the detectors of insightface."""
 IMAGENET = Coding(mean=(0.485 * 255, 0.456 * 255, 0.406 * 255), scale=(0.229 * 255, 0.224 * 255, 0.225 * 255))

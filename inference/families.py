@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from ..core.errors import ModelError
-from .coding import IMAGENET, RAW, SIGNED, UNIT, Coding
+from .coding import IMAGENET, RAW, RAW_BGR, SIGNED, SIGNED_128, UNIT, Coding
 from .contracts import Found, Shape
 
 Task = Literal[
@@ -46,6 +46,8 @@ class Port:
     name: str = ""
     """What every known export calls it, where that tells the family from others of its shapes. A file that calls it
     otherwise is taken for this family only when told."""
+    batchless: bool = False
+    """Some exports leave the batch out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,16 +122,15 @@ def _enhancer(name: str, side: int, template: str = "ffhq_512", out: int = 0, *m
     )
 
 
-def _maps(task: str, width: int, strides: Sequence[int], *, batch: bool) -> tuple[Port, ...]:
+def _maps(task: str, width: int, strides: Sequence[int]) -> tuple[Port, ...]:
     """One output for every stride, an anchor a line."""
-    return tuple(Port(f"{task}_{n}", (None, None, width) if batch else (None, width)) for n in strides)
+    return tuple(Port(f"{task}_{n}", (None, None, width), batchless=True) for n in strides)
 
 
-def _scrfd(name: str, strides: Sequence[int] = (8, 16, 32), *, batch: bool) -> Family:
-    widths = {"score": 1, "bbox": 4, "kps": 10}
-    outputs = [port for task, n in widths.items() for port in _maps(task, n, strides, batch=batch)]
+def _scrfd(name: str, strides: Sequence[int]) -> Family:
+    outputs = (*_maps("score", 1, strides), *_maps("bbox", 4, strides), *_maps("kps", 10, strides))
     inputs = (Port("input", (None, 3, None, None)),)
-    return Family(name, "detector", inputs, tuple(outputs), coding=SIGNED_128, exact=True)
+    return Family(name, "detector", inputs, outputs, coding=SIGNED_128, exact=True)
 
 
 _ALL = (
@@ -226,19 +227,17 @@ _ALL = (
         "vqfr", "enhancer", (_picture("x_lq", 512), Port("fidelity_ratio", ())), (_picture("main_dec", 512),),
         "ffhq_512", SIGNED, SIGNED,
     ),
-    _scrfd("scrfd", batch=False),
-    _scrfd("scrfd_batch", batch=True),
-    _scrfd("scrfd_five", (8, 16, 32, 64, 128), batch=False),
+    _scrfd("scrfd", (8, 16, 32)),
+    _scrfd("scrfd_five", (8, 16, 32, 64, 128)),
     Family(
         "yoloface", "detector", (Port("images", (None, 3, None, None)),), (Port("output0", (None, 20, None)),),
         exact=True,
     ),
     Family(
         "yunet", "detector", (Port("input", (None, 3, None, None)),),
-        tuple(
-            port
-            for task, n in (("cls", 1), ("obj", 1), ("bbox", 4), ("kps", 10))
-            for port in _maps(task, n, (8, 16, 32), batch=True)
+        (
+            *_maps("cls", 1, (8, 16, 32)), *_maps("obj", 1, (8, 16, 32)),
+            *_maps("bbox", 4, (8, 16, 32)), *_maps("kps", 10, (8, 16, 32)),
         ),
         coding=RAW_BGR, exact=True,
     ),
@@ -329,7 +328,7 @@ def no_emap(family: Family) -> ModelError:
 def _match(family: Family, side: str, ports: Sequence[Port], founds: Sequence[Found]) -> dict[str, Found]:
     left, out = list(founds), dict[str, Found]()
     for port in ports:
-        fitting = [f for f in left if f.dtype == port.dtype and _fits(f.shape, port.shape)]
+        fitting = [f for f in left if f.dtype == port.dtype and _fits(f.shape, port)]
         if not fitting:
             if port.optional:
                 continue
@@ -343,8 +342,11 @@ def _match(family: Family, side: str, ports: Sequence[Port], founds: Sequence[Fo
     return out
 
 
-def _fits(found: Shape, wanted: Shape) -> bool:
+def _fits(found: Shape, port: Port) -> bool:
     """A size that the file leaves open fits; a batch of 1 fits any."""
+    wanted = port.shape
+    if port.batchless and len(found) == len(wanted) - 1:
+        wanted = wanted[1:]
     if len(found) != len(wanted):
         return False
     return all(w is None or f is None or f == w for f, w in zip(found, wanted, strict=True))

@@ -6,7 +6,7 @@ import shutil
 import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
@@ -254,6 +254,10 @@ class Shelf:
             _spec(f, card.batch, role, peak if n == 0 else None)
             for n, (role, f) in enumerate(ports.outputs.items())
         )
+        if family.task == "detector":
+            # What its file says of the number of anchors is true of one size of picture.
+            pairs = zip(outputs, family.outputs, strict=True)
+            outputs = tuple(replace(o, shape=port.shape[-len(o.shape) :]) for o, port in pairs)
         contract = Contract(
             model,
             family.task,

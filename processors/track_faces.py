@@ -2,20 +2,16 @@
 
 from collections.abc import Sequence
 
-import numpy as np
-
-from ..core.errors import ModelError
 from ..core.frame import Frame, Pixels, Points
-from ..faces import blaze, mesh
+from ..faces import mesh
 from ..faces.align import Roi, eye_distance
-from ..faces.blaze import Detection
+from ..faces.detection import Detector
 from ..faces.face import Sighting
 from ..faces.track import Found, Track, Tracks, distinct, owner, unexplained
-from ..inference.engine import Models, Runner, Tensor
+from ..inference.detectors import BlazePair
+from ..inference.engine import Models
+from ..inference.shaped_model import ShapedModel
 
-KINDS: tuple[blaze.Range, ...] = ("full", "short")
-"""The full-range detector finds faces from a tenth of the frame's height; the short-range one finds those
-that fill the frame or lie on their side, which the other misses."""
 STRAYED = 0.15
 """A face that lies farther from its crop's centre than this (in sides of the crop) is looked at again."""
 TILTED = 0.25
@@ -39,18 +35,17 @@ class FaceTracker:
         remember_s: float = 1.0,
         detect_every: int = 12,
         max_faces: int = 8,
+        detector: Detector | None = None,
     ) -> None:
         """Loads the models (blocks; raises ModelError).
 
         `hold_s`: for how long a lost face stays in the sighting, with `held_ns` above 0. `remember_s`: for
         how long it gets its id back if it turns up near by. `detect_every`: frames between two looks for
         newcomers while all known faces are in sight. `max_faces`: more are not looked at by the mesh model.
+        `detector`: None takes the bundled pair.
         """
-        self._detectors = {
-            kind: _Model(models.load(f"blaze_{kind}"), blaze.SIDE[kind], (1, n, 16), (1, n, 1))
-            for kind, n in ((kind, len(blaze.anchors(kind))) for kind in KINDS)
-        }
-        self._mesh = _Model(models.load("mesh478"), mesh.SIDE, (1, 1, 1, 3 * mesh.POINTS), (1, 1, 1, 1))
+        self._detector = detector or BlazePair(models)
+        self._mesh = ShapedModel(models.load("mesh478"), mesh.SIDE, (1, 1, 1, 3 * mesh.POINTS), (1, 1, 1, 1))
         self._hold_ns = round(max(0.0, hold_s) * 1e9)  # a face of this very frame is never dropped
         self._remember_ns = round(max(hold_s, remember_s) * 1e9)
         self._detect_every = detect_every
@@ -60,7 +55,6 @@ class FaceTracker:
         self._now_ns = 0
         self._since_detection = 0
         self._frames = 0
-        self._turns = 0
 
     def reset(self) -> None:
         """Forgets all faces: the next frame has nothing to do with the last one. Ids go on."""
@@ -70,9 +64,9 @@ class FaceTracker:
     def track(self, frame: Frame, every_frame: bool) -> Sighting:
         """The faces of a frame, in its pixels' space, oldest id first.
 
-        `every_frame` is for anonymising: both detectors look at this frame whatever is known, and a face that
-        only they see (half hidden, in profile, one too many) is in the sighting too, with a neutral mesh laid
-        over it and score 0. Without it they look when a face is missing, and one of them in turn every
+        `every_frame` is for anonymising: the detector looks at this frame whatever is known, and a face that
+        only it sees (half hidden, in profile, one too many) is in the sighting too, with a neutral mesh laid
+        over it and score 0. Without it it looks when a face is missing, and less thoroughly every
         `detect_every` frames. Time is the frame's `pts_s` where it has one (a film may be worked on at any
         speed), else `captured_ns`. A change of size and time that goes back begin anew. Raises InferenceError.
         """
@@ -92,9 +86,7 @@ class FaceTracker:
         self._since_detection += 1
         if whole or self._since_detection >= self._detect_every:
             self._since_detection = 0
-            self._turns += 1
-            kinds = KINDS if whole else KINDS[self._turns % 2 :][:1]
-            found += self._discover(frame.pixels, kinds, found, lost, every_frame, now_ns)
+            found += self._discover(frame.pixels, whole, found, lost, every_frame, now_ns)
         self._tracks.take(found, now_ns)
         shown = [t for t in self._tracks.all if now_ns - t.seen_ns <= self._hold_ns]
         return Sighting(tuple(t.face(now_ns) for t in shown), detected=whole)
@@ -110,7 +102,7 @@ class FaceTracker:
     def _discover(
         self,
         pixels: Pixels,
-        kinds: Sequence[blaze.Range],
+        thorough: bool,
         found: Sequence[Found],
         lost: Sequence[Track],
         every_face: bool,
@@ -118,7 +110,7 @@ class FaceTracker:
     ) -> list[Found]:
         """Faces that the meshes of this frame do not cover: lost ones that come back, and new ones."""
         out = list(found)
-        for detection in unexplained(self._detect(pixels, kinds), [s.box for s in found]):
+        for detection in unexplained(self._detector.detect(pixels, thorough), [s.box for s in found]):
             track = owner(detection, lost, now_ns)
             sight = None
             if len(out) < self._max_faces and (track is None or track.meshed or self._frames % RETRY == 0):
@@ -154,32 +146,3 @@ class FaceTracker:
     def _run_mesh(self, pixels: Pixels, roi: Roi) -> tuple[Points, float]:
         landmarks, logit = self._mesh.run(mesh.crop(pixels, roi))
         return mesh.decode(landmarks, roi), mesh.presence(logit)
-
-    def _detect(self, pixels: Pixels, kinds: Sequence[blaze.Range]) -> list[Detection]:
-        """What the detectors see, each face once."""
-        small = blaze.shrunk(pixels, max(blaze.SIDE.values()))
-        found: list[Detection] = []
-        for kind in kinds:
-            tensor, where = blaze.letterbox(small, kind, self._size)
-            regressors, logits = self._detectors[kind].run(tensor)
-            seen = blaze.decode(kind, regressors, logits, where)
-            found += unexplained(seen, [d.box for d in found])
-        return found
-
-
-class _Model:
-    """A model of pictures whose outputs are told apart by their shapes, whatever their order."""
-
-    def __init__(self, runner: Runner, side: int, *shapes: tuple[int, ...]) -> None:
-        """Runs it once on black, which also warms it up. Raises ModelError when an output is missing."""
-        self._runner = runner
-        given = [output.shape for output in runner.run(np.zeros((1, side, side, 3), np.float32))]
-        for shape in shapes:
-            if shape not in given:
-                raise ModelError(f"model {runner.model} has no output of shape {shape}", "restore its file")
-        self._order = [given.index(shape) for shape in shapes]
-
-    def run(self, tensor: Tensor) -> list[Tensor]:
-        """The outputs in the order of the shapes that were asked for."""
-        outputs = self._runner.run(tensor)
-        return [outputs[i] for i in self._order]

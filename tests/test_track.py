@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from faceswapd.core.frame import Points
-from faceswapd.faces.blaze import Detection
+from faceswapd.faces.detection import Detection
 from faceswapd.faces.canonical import canonical
 from faceswapd.faces.track import Found, Tracks, distinct, owner, unexplained
 
