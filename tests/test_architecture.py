@@ -9,6 +9,7 @@ ROOT = Path(__file__).parent.parent
 RINGS = {
     "core": 0,
     "faces": 1,
+    "motion": 1,
     "native": 1,
     "capture": 2,
     "inference": 2,

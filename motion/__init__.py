@@ -1,0 +1,1 @@
+"""Motion between pictures: pure numpy and OpenCV, arrays in, arrays out."""
