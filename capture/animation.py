@@ -28,6 +28,7 @@ class Animation:
         self._end = 0
         self.mended = 0
         self.damaged = 0
+        self.decoder = "opencv"
 
     def open(self) -> Shape:
         """Decodes all of it. Raises MissingInputError or BadInputError."""

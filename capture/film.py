@@ -4,20 +4,24 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 from typing import Any, Protocol
 
-import av
 import av.error
 import structlog
 from av.container import InputContainer
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from ..core.errors import BadInputError, MissingInputError
+from ..core.errors import BadInputError, FaceswapdError
 from ..core.frame import Pixels
 from ..core.settings import Size
-from .stream import _COVER, BROKEN, _upright
+from . import hwaccel
+from .decode import decoded, open_container, picture_stream
+from .hwaccel import DeviceFailedError, Devices, FFmpegDevices, Planar
+from .trail import Trail
+from .upright import Upright
 
 log = structlog.get_logger(__name__)
 
@@ -76,6 +80,8 @@ class Reader(Protocol):
 
     mended: int
     damaged: int
+    decoder: str
+    """What decodes it; known once it is open."""
 
     def open(self) -> Shape:
         """See `Film.open`."""
@@ -99,15 +105,28 @@ class Reader(Protocol):
 class Film:
     """A film in a file. One thread opens, reads and closes it; `pixels` may be called by any."""
 
-    def __init__(self, path: Path, threads: int = 0) -> None:
-        """`threads` of the decoder; 0 takes one for each core."""
+    def __init__(
+        self,
+        path: Path,
+        threads: int = 0,
+        device: str = hwaccel.NONE,
+        devices: Devices | None = None,
+    ) -> None:
+        """`threads` of the decoder; 0 takes one for each core. `device` that decodes: `none`, `auto` or a name of
+        `hwaccel.NAMES`."""
         self.name = str(path)
         self._path = path
         self._threads = threads
+        self._wanted, self._devices = device, devices or FFmpegDevices()
         self._container: InputContainer | None = None
         self._stream: VideoStream | None = None
         self._aspect: Fraction | None = None
-        self._sought: int | None = None
+        self._upright = Upright()
+        self._device: str | None = None
+        self._ahead: Iterator[VideoFrame] | None = None
+        self._from: int | None = None
+        self.decoder = ""
+        """FFmpeg's name of it, and the device in brackets: `h264`, `h264 (cuda)`."""
         self.mended = 0
         """Frames without a time, or with one that is not later than the one before."""
         self.damaged = 0
@@ -116,53 +135,56 @@ class Film:
     def open(self) -> Shape:
         """Opens it and decodes one frame to learn its shape.
 
-        Raises MissingInputError (no such file) or BadInputError (no film, nothing decodable).
+        Raises MissingInputError (no such file), BadInputError (no film, nothing decodable), or NoDeviceError where a
+        device that was asked for by name cannot decode it.
         """
+        self.damaged = self.mended = 0
         self._begin()
         assert self._stream is not None
         try:
-            first = next(iter(self._decoded()), None)
+            frames = self._decoded()
+            first = next(frames, None)
             if first is None:
                 raise BadInputError(f"{self.name} holds no picture", "name another film")
-            stream, pixels = self._stream, _upright(first, self._aspect)
+            stream, pixels = self._stream, self.pixels(first)
             shape = self._shape(stream, first, (pixels.shape[1], pixels.shape[0]))
-            self.close()
-            self._begin()
+            self._ahead = chain((first,), frames)
+            area = shape.frames * first.width * first.height if shape.frames else None
+            software = stream.codec_context.codec.name
+            found = hwaccel.choose(self._path, self._wanted, self._devices, software, area)
+            if found is not None:
+                self.close()
+                self.damaged = 0
+                self._begin(found)
         except BaseException:
             self.close()
             raise
-        self.damaged = 0
         return shape
 
     def seek(self, pts: int) -> None:
         """`pictures` will begin at the key frame of this very time, or at the beginning if it is not found."""
-        assert self._container is not None
-        assert self._stream is not None
-        self._container.seek(pts, stream=self._stream)
+        device = self._device
+        self._anew(pts)
         found = next((f.key_frame and f.pts == pts for f in self._decoded() if (f.pts or 0) >= pts), False)
-        self.close()
-        self._begin()
-        if found:
-            self._container.seek(pts, stream=self._stream)
+        self._anew(pts if found else None, device)
         log.info("film.sought", film=self.name, pts=pts, exact=found)
 
     def seek_before(self, pts: int) -> None:
         """`pictures` will begin at a key frame at or before this time."""
-        assert self._container is not None
-        assert self._stream is not None
-        self._container.seek(pts, stream=self._stream)
+        self._anew(pts, self._device)
 
     def pictures(self) -> Iterator[Picture]:
         """All frames, each once, in the order they are shown.
 
         Packets that cannot be decoded are counted and skipped, as players do; raises BadInputError for a
-        film that is mostly damage.
+        film that is mostly damage. What a device fails at is decoded by the processor's cores, from that frame on.
         """
         assert self._stream is not None
         rate = exact(self._stream.average_rate or self._stream.guessed_rate or 25)
         step = max(1, round(1 / rate / exact(self._stream.time_base or 1)))
         last: int | None = None
-        for n, image in enumerate(self._decoded()):
+        ahead, self._ahead = self._ahead, None
+        for n, image in enumerate(ahead or self._decoded()):
             pts = image.pts
             if pts is None or (last is not None and pts <= last):
                 self.mended += 1
@@ -172,28 +194,45 @@ class Film:
 
     def pixels(self, image: VideoFrame) -> Pixels:
         """A frame as upright BGR with square pixels, by its own colour matrix and range. Any thread."""
-        return _upright(image, self._aspect)
+        return self._upright(image, self._aspect)
 
     def close(self) -> None:
         """Closes the file."""
-        container, self._container, self._stream = self._container, None, None
+        container, self._container, self._stream, self._ahead = self._container, None, None, None
         if container is not None:
             container.close()
 
-    def _begin(self) -> None:
-        self._container = container = opened(self._path)
+    def _begin(self, device: str | None = None) -> None:
+        if device is not None:
+            try:
+                container = self._devices.open(self._path, device)
+            except (av.error.FFmpegError, RuntimeError) as error:  # it could a moment ago
+                log.warning("decoder.lost", film=self.name, device=device, error=str(error))
+                device = None
+        if device is None:
+            container = open_container(self._path, self.name)
+        self._container = container
         try:
-            stream = next((s for s in container.streams.video if not s.disposition & _COVER), None)
-            if stream is None:
-                raise BadInputError(f"{self.name} has no video", "name a film")
-            if not stream.codec_context:
-                raise BadInputError(f"{self.name} cannot be decoded", "its codec is not in this FFmpeg")
+            stream = picture_stream(container, self.name)
         except BaseException:
             self.close()
             raise
         stream.thread_type = "AUTO"
-        stream.thread_count = self._threads
-        self._stream, self._aspect = stream, stream.sample_aspect_ratio
+        # A device's frames wait for each other anyway, and each thread would hold some of its memory.
+        stream.thread_count = self._threads if device is None else 1
+        self._stream, self._aspect, self._device = stream, stream.sample_aspect_ratio, device
+        self._from = None
+        name = stream.codec_context.codec.name
+        self.decoder = f"{name} ({device})" if device else name
+
+    def _anew(self, pts: int | None, device: str | None = None) -> None:
+        """From the beginning, or from a key frame at or before `pts`."""
+        self.close()
+        self._begin(device)
+        assert self._container is not None
+        if pts is not None:
+            self._container.seek(pts, stream=self._stream)
+            self._from = pts
 
     def _shape(self, stream: VideoStream, first: VideoFrame, size: Size) -> Shape:
         container = self._container
@@ -229,49 +268,45 @@ class Film:
     def _decoded(self) -> Iterator[VideoFrame]:
         assert self._container is not None
         assert self._stream is not None
-        broken = 0
-        packets = self._container.demux(self._stream)
-        while True:
-            frames: list[Any] = []
-            try:
-                packet = next(packets, None)
-                if packet is None:
-                    return
-                frames = packet.decode()
-            except av.error.EOFError:
+        if self._device is None:
+            yield from decoded(self._container, self._stream, damaged=self._skipped, failed=self._undecodable)
+            return
+        trail, planar = Trail(self._from), Planar()
+        try:
+            for frame in decoded(self._container, self._stream, damaged=hwaccel.damaged, failed=hwaccel.lost):
+                if frame.is_corrupt:
+                    raise DeviceFailedError("it gave a damaged picture")
+                trail.add(frame)
+                yield planar.of(frame)
+        except DeviceFailedError as error:
+            device = self._device
+            log.warning("decoder.lost", film=self.name, device=device, frames=trail.frames, error=str(error))
+            yield from self._after(trail)
+            self.decoder = f"{self.decoder} after {device}"
+
+    def _after(self, trail: Trail) -> Iterator[VideoFrame]:
+        """What comes after the frames that were given out, decoded in software."""
+        for begin in trail.ways():
+            self._anew(begin)
+            frames = self._decoded()
+            if trail.passed(frames, begin):
+                yield from frames
                 return
-            except av.error.InvalidDataError as error:
-                broken += 1
-                self.damaged += 1
-                if broken == 1:
-                    log.warning("film.damaged", film=self.name, error=error.strerror)
-                if broken >= BROKEN:
-                    raise BadInputError(f"{self.name} cannot be decoded", "it is damaged") from None
-            except av.error.FFmpegError as error:
-                raise BadInputError(
-                    f"{self.name} cannot be decoded ({error.strerror})", "it is damaged"
-                ) from None
-            if frames:
-                broken = 0
-            yield from frames
+        raise BadInputError(
+            f"{self.name}: a device failed after {trail.frames} frames, and software finds others",
+            f"read it with --hwaccel {hwaccel.NONE}",
+        )
+
+    def _skipped(self, error: av.error.FFmpegError, in_a_row: int) -> None:
+        self.damaged += 1
+        if in_a_row == 1:
+            log.warning("film.damaged", film=self.name, error=error.strerror)
+
+    def _undecodable(self, reason: str) -> FaceswapdError:
+        why = f" ({reason})" if reason else ""
+        return BadInputError(f"{self.name} cannot be decoded{why}", "it is damaged")
 
 
 def exact(number: Any) -> Fraction:
     """A number of PyAV's, whose own arithmetic rounds, as a fraction."""
     return Fraction(number.numerator, number.denominator)
-
-
-def opened(path: Path) -> InputContainer:
-    """The container of a file. Raises MissingInputError or BadInputError."""
-    if path.is_dir():
-        raise MissingInputError(f"film {path}", "that is a folder; name a file in it")
-    if not path.exists():
-        raise MissingInputError(f"film {path}", "there is no such file")
-    try:
-        return av.open(f"file:{path}", metadata_errors="replace")
-    except (av.error.InvalidDataError, av.error.DemuxerNotFoundError, av.error.EOFError):
-        raise BadInputError(f"{path} is no film", "it is damaged, or in a format that FFmpeg lacks") from None
-    except av.error.FFmpegError as error:
-        raise MissingInputError(
-            f"{path} cannot be opened ({error.strerror})", "is it readable for you?"
-        ) from None

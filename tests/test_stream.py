@@ -19,6 +19,7 @@ from faceswapd.capture import stream as module
 from faceswapd.capture.pattern import Pattern, counter
 from faceswapd.capture.source import EndOfSource, Shot
 from faceswapd.capture.stream import Stream
+from faceswapd.capture.upright import Upright
 from faceswapd.capture.timeline import Timeline
 from faceswapd.core.errors import BadInputError, DeviceLostError, MissingInputError
 from faceswapd.core.frame import Pixels
@@ -181,7 +182,7 @@ def test_unsaid_colours_follow_the_convention_of_their_size(tmp_path: Path, size
         frame = next(container.decode(video=0))
     frame.colorspace = 2
 
-    assert np.abs(module._upright(frame, None)[100, 100].astype(int) - BGR).max() <= 3
+    assert np.abs(Upright()(frame)[100, 100].astype(int) - BGR).max() <= 3
 
 
 def test_the_talking_head_of_the_test_films() -> None:
