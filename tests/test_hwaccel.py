@@ -173,7 +173,7 @@ def test_a_device_asked_for_and_not_got_is_an_error(tmp_path: Path) -> None:
     path = make_film(tmp_path / "a.mp4", 5)
     with pytest.raises(NoDeviceError, match=r"vaapi cannot decode .*no such device"):
         Film(path, device="vaapi", devices=FakeDevices(broken=True)).open()
-    with pytest.raises(NoDeviceError, match="after|lost"):
+    with pytest.raises(NoDeviceError, match="device lost"):
         Film(path, device="vaapi", devices=FakeDevices(fails_after=3)).open()
     with pytest.raises(NoDeviceError, match="qsv"):
         Film(path, device="qsv", devices=FakeDevices()).open()
@@ -186,13 +186,13 @@ def test_ffmpegs_own_devices_are_tried_not_believed(tmp_path: Path) -> None:
     path = make_film(tmp_path / "a.mp4", 20)
     for name in hwaccel.FFmpegDevices().names():
         film = Film(path, device=name)
+        refusal = ""
         try:
             film.open()
         except NoDeviceError as error:
-            assert name in str(error)
-        else:
-            assert film.decoder == f"h264 ({name})"
-            assert len(read(film)) == 20
+            refusal = str(error)
+        assert name in (refusal or film.decoder)
+        assert refusal or len(read(film)) == 20
         film.close()
 
 
@@ -200,8 +200,10 @@ def test_software_that_finds_other_frames_is_an_error(tmp_path: Path) -> None:
     path = make_film(tmp_path / "a.mp4", 40)
     film = Film(path, device="vaapi", devices=FakeDevices(fails_after=20))
     film.open()
+    pictures = film.pictures()
+    for _ in range(20):
+        next(pictures)
+    make_film(path, 10)
     with pytest.raises(BadInputError, match="after 20 frames"):
-        for picture in film.pictures():
-            if picture.n == 19:
-                make_film(path, 10)
+        next(pictures)
     film.close()

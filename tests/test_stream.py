@@ -19,8 +19,8 @@ from faceswapd.capture import stream as module
 from faceswapd.capture.pattern import Pattern, counter
 from faceswapd.capture.source import EndOfSource, Shot
 from faceswapd.capture.stream import Stream
-from faceswapd.capture.upright import Upright
 from faceswapd.capture.timeline import Timeline
+from faceswapd.capture.upright import Upright
 from faceswapd.core.errors import BadInputError, DeviceLostError, MissingInputError
 from faceswapd.core.frame import Pixels
 from faceswapd.core.settings import Size
