@@ -9,6 +9,7 @@ Size = tuple[int, int]
 
 OnNoFace = Literal["placeholder", "freeze", "passthrough"]
 EngineName = Literal["auto", "openvino", "onnxruntime"]
+Backend = Literal["bundled", "insightface"]
 
 
 class ProcessorSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -33,7 +34,7 @@ class InferenceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
 class AnalysisSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What finds faces and says what is known of them. Empty names mean the bundled models."""
 
-    backend: Literal["bundled", "insightface"] = "bundled"
+    backend: Backend = "bundled"
     """insightface: the detector and recogniser of one of its packs in place of ours."""
     pack: str = "buffalo_l"
     """For insightface: which of its packs."""

@@ -20,11 +20,11 @@ from ..core.settings import Settings
 from ..core.slot import Slot
 from ..inference.engines import Engines
 from ..inference.pool import Pool
+from ..processors.analysis import Analysis
 from ..processors.chain import ChainBuilder
 from ..processors.library import Library, face_finder
 from ..processors.processor import Workshop
 from ..processors.registry import registry
-from ..processors.track_faces import FaceTracker
 from ..sinks.fanout import Fanout
 from ..sinks.orphans import Journal
 from ..sinks.sink import Sink
@@ -101,12 +101,13 @@ class App:
         problems = Problems()
         fanout, recordings = await self._outputs(house, problems)
         engines, pool = self._engines(house, problems)
-        known = registry(Workshop(engines, self.library))
+        analysis = Analysis(engines, settings.analysis, engines.plan)
+        known = registry(Workshop(engines, self.library, live=True, analysis=analysis))
         builder = ChainBuilder(known)
-        self.library.has_face = face_finder(engines)
+        self.library.has_face = face_finder(analysis.tracker)
         async with asyncio.TaskGroup() as loading:
             chain = loading.create_task(asyncio.to_thread(builder.build, settings.processors))
-            tracker = loading.create_task(asyncio.to_thread(FaceTracker, engines, settings.hold_s))
+            tracker = loading.create_task(asyncio.to_thread(analysis.tracker, settings.hold_s))
 
         slot: Slot[Frame] = Slot(loop, lambda _: self.meter.count("dropped", "stale"))
         live = Live(
@@ -115,7 +116,8 @@ class App:
         )  # fmt: skip
         intake = Intake(slot, self.clock, self.meter)
         rooms = Rooms(
-            builder, known, self.library, live, fanout, engines.serving, self.meter, self.clock,
+            builder, known, self.library, live, fanout,
+            lambda: {**engines.serving(), **analysis.serving()}, self.meter, self.clock,
             Presets(self.places.presets), problems,
         )  # fmt: skip
         board = Desk(

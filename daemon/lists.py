@@ -3,24 +3,32 @@
 import argparse
 import logging
 import sys
+from typing import TYPE_CHECKING
 
 import msgspec
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from ..core.errors import UsageError
 from . import places
 from .logs import configure
 from .outputs import how_to_get_one
 
+if TYPE_CHECKING:
+    from ..capture.desktop import Monitor
+    from ..capture.window import WindowInfo
+
 
 def devices(args: argparse.Namespace) -> int:
-    """Cameras and virtual cameras with their names, paths and formats."""
+    """Cameras and virtual cameras with their names, paths and formats; monitors and windows."""
+    from ..capture.desktop import desktop_monitors, desktop_windows
     from ..capture.devices import cameras, virtual_cameras
 
     found = {"cameras": cameras(), "virtual_cameras": virtual_cameras()}
+    shown = {"monitors": desktop_monitors(), "windows": desktop_windows()}
     if args.json:
-        sys.stdout.write(msgspec.json.encode(found).decode() + "\n")
+        sys.stdout.write(msgspec.json.encode(found | shown).decode() + "\n")
         return 0
     console = Console(soft_wrap=True)
     for title, listed in found.items():
@@ -30,14 +38,35 @@ def devices(args: argparse.Namespace) -> int:
         for device in listed:
             table.add_row(device.name, device.path, "\n".join(str(f) for f in device.formats))
         console.print(table if listed else f"{title.replace('_', ' ')}: none", highlight=False)
+    _desktop(console, shown["monitors"], shown["windows"])
     if not found["virtual_cameras"]:
         console.print(how_to_get_one(), style="yellow", highlight=False)
     return 0
 
 
+def _desktop(console: Console, monitors: "tuple[Monitor, ...]", windows: "tuple[WindowInfo, ...]") -> None:
+    """What `--source screen:` can show."""
+    if monitors:
+        table = Table("source", "size", "at", title="monitors", title_justify="left")
+        for monitor in monitors:
+            size = (
+                f"{monitor.size[0]}x{monitor.size[1]}"
+                if any(monitor.size)
+                else "chosen in the desktop's dialog"
+            )
+            table.add_row(monitor.name, size, f"{monitor.place[0]},{monitor.place[1]}")
+        console.print(table)
+    if windows:
+        table = Table("title", "number", "size", title="windows (screen:window=TITLE)", title_justify="left")
+        for window in windows:
+            table.add_row(Text(window.title), window.number, f"{window.size[0]}x{window.size[1]}")
+        console.print(table)
+
+
 def face(args: argparse.Namespace) -> int:
     """Adds, lists and removes the faces that can be worn."""
     from ..inference.engines import Engines
+    from ..processors.analysis import Analysis
     from ..processors.library import Library, face_finder
 
     configure(logging.WARNING)
@@ -47,7 +76,7 @@ def face(args: argparse.Namespace) -> int:
         case "add":
             engines = Engines(cache=places.cache_dir() / "engines.json")
             try:
-                library = Library(places.data_dir(), has_face=face_finder(engines))
+                library = Library(places.data_dir(), has_face=face_finder(Analysis(engines).tracker))
                 added = library.add(args.photo, args.name, args.consent)
             finally:
                 engines.close()

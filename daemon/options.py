@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from ..core.errors import UsageError
-from ..core.settings import EngineName, OnNoFace, Settings
+from ..core.settings import Backend, EngineName, OnNoFace, Settings
 from . import config
 
 
@@ -33,6 +33,7 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     add("--no-badge", action="store_true", help="leave the mark out that swapped frames carry")
     add("--loop", action="store_true", help="play a film again and again")
     add("--for", dest="for_s", type=float, metavar="SECONDS", help="end after so long")
+    add_analysis_options(parser)
     add("--engine", choices=get_args(EngineName))
     add("--precision", choices=("auto", "fp32", "bf16"), help="of the models' arithmetic (default: auto)")
     add(
@@ -48,6 +49,33 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     add_record_options(parser)
     add("--json", action="store_true", help="print the numbers of the run as one JSON object at its end")
     add("--verbose", "-v", action="store_true", help="log more")
+
+
+def add_analysis_options(parser: argparse.ArgumentParser) -> None:
+    """What finds faces and what is told of them."""
+    add = parser.add_argument_group("analysis").add_argument
+    add("--analysis", choices=get_args(Backend), help="insightface in place of ours (default: bundled)")
+    add("--analysis-pack", metavar="NAME", help="which of insightface's packs (default: buffalo_l)")
+    add(
+        "--detector",
+        metavar="MODEL",
+        help="finds faces, as `models list` names it (default: the bundled pair)",
+    )
+    add("--detector-side", type=int, metavar="PIXELS", help="of what it is shown (default: 640)")
+    add(
+        "--landmarks",
+        metavar="MODEL",
+        help="tells by which points faces are aligned (default: the bundled mesh)",
+    )
+    add("--attributes", metavar="MODEL", help="tells sex and age of faces (default: none)")
+
+
+def analysis_options(args: argparse.Namespace) -> dict[str, Any] | None:
+    """What `add_analysis_options` was given, as fields of `AnalysisSettings`."""
+    return _given(
+        backend=args.analysis, pack=args.analysis_pack, detector=args.detector,
+        detector_side=args.detector_side, landmarks=args.landmarks, attributes=args.attributes,
+    )  # fmt: skip
 
 
 def add_record_options(parser: argparse.ArgumentParser) -> None:
@@ -75,6 +103,7 @@ def run_settings(args: argparse.Namespace) -> Settings:
         "inference": _given(
             engine=args.engine, provider=args.provider, precision=args.precision, threads=args.threads
         ),
+        "analysis": analysis_options(args),
         "control": _given(port=args.port, enabled=False if args.no_control else None),
         "record": _given(**_record(args)),
     }  # fmt: skip

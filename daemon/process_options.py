@@ -6,6 +6,7 @@ from typing import get_args
 
 from ..core.settings import EngineName
 from . import config
+from .options import add_analysis_options
 
 FOREIGN = {
     "--many-faces": "every face wears it (what is done anyway)",
@@ -39,6 +40,7 @@ def add_process_options(parser: argparse.ArgumentParser) -> None:
     add("--dry-run", action="store_true", help="say what would be done, and do nothing")
     add("--trim", metavar="FROM-TO", help="only this part: 00:10-00:20, 12.5-, -1:00")
     add("--fps", type=float, metavar="RATE", help="an even rate (default: every frame at its own time)")
+    add("--interpolate", metavar="RATE", help="an even rate with frames drawn between others: 60, 60000/1001")
     add("--keep-fps", action="store_true", help="what is done anyway, unless --fps is given")
     add("--no-audio", action="store_true", help="leave the sound out")
     add("--keep-audio", action="store_true", help="what is done anyway, unless --no-audio is given")
@@ -53,6 +55,7 @@ def add_process_options(parser: argparse.ArgumentParser) -> None:
         "--preview", type=int, metavar="N", help="write a sheet of N frames before and after beside each film"
     )
     add("--report", type=Path, metavar="FILE.html", help="write a page with plots of speed and stage times")
+    add_analysis_options(parser)
     add("--engine", choices=get_args(EngineName))
     add(
         "--execution-provider",

@@ -1,6 +1,7 @@
 """What the options of `process` mean."""
 
 import argparse
+from fractions import Fraction
 from typing import Any
 
 import msgspec
@@ -10,7 +11,7 @@ from ..core.settings import ProcessorSettings, Settings
 from ..processors.library import Library
 from . import config
 from .film_frames import FilmOptions
-from .options import _assignment, _given
+from .options import _assignment, _given, analysis_options
 from .run import wearing
 from .units import parse_bytes
 
@@ -20,6 +21,10 @@ _SWITCHES = ("nsfw_filter", "map_faces", "mouth_mask")
 """Options that put the processor of their name into the chain; one that does not exist is refused by name."""
 
 
+_NTSC = Fraction(1, 150)
+"""Frames a second: nearer than this to a thousandth less than a whole rate, that is what is meant."""
+
+
 def process_settings(args: argparse.Namespace, library: Library) -> Settings:
     """The settings that configuration, environment and command line together say. Raises as `config.load`."""
     words = [*([args.processors] if args.processors else []), *(args.frame_processors or [])]
@@ -27,6 +32,7 @@ def process_settings(args: argparse.Namespace, library: Library) -> Settings:
     options: dict[str, Any] = {
         "processors": ",".join(ALIASES.get(n, n) for n in names) if names else None,
         "badge": False if args.no_badge else None,
+        "analysis": analysis_options(args),
         "inference": _given(engine=args.engine, provider=args.provider, threads=args.threads),
     }
     settings = config.load(options, args.config)
@@ -61,6 +67,9 @@ def film_options(args: argparse.Namespace) -> FilmOptions:
         raise UsageError(f"--video-quality {quality}", "give 0 to 100")
     if args.fps is not None and not 0 < args.fps <= 240:
         raise UsageError(f"--fps {args.fps:g}", "give a rate above 0 and at most 240")
+    rate = None if args.interpolate is None else parse_rate(args.interpolate)
+    if rate and args.fps:
+        raise UsageError("--fps and --interpolate", "say one of them: both give the new film's rate")
     start_s, end_s = parse_trim(args.trim) if args.trim else (None, None)
     changes = _given(
         encoder=args.video_encoder,
@@ -69,10 +78,23 @@ def film_options(args: argparse.Namespace) -> FilmOptions:
         sound=False if args.no_audio else None,
         sound_codec=args.audio_codec,
         fps=args.fps,
+        interpolate=rate,
         start_s=start_s,
         end_s=end_s,
     )
     return msgspec.structs.replace(FilmOptions(), **(changes or {}))
+
+
+def parse_rate(text: str) -> Fraction:
+    """`60`, `60000/1001`, or `59.94`, which stands for it. Raises UsageError."""
+    try:
+        rate = Fraction(text)
+    except (ValueError, ZeroDivisionError):
+        raise UsageError(f"--interpolate {text}", "write it as 60, 59.94 or 60000/1001") from None
+    if not 1 <= rate <= 240:
+        raise UsageError(f"--interpolate {text}", "give a rate from 1 to 240")
+    ntsc = Fraction(round(rate * 1001 / 1000) * 1000, 1001)
+    return ntsc if rate != ntsc and abs(rate - ntsc) < _NTSC else rate.limit_denominator(1001)
 
 
 def parse_trim(text: str) -> tuple[float | None, float | None]:

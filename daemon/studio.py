@@ -6,15 +6,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from ..core.clock import Clock, SystemClock
 from ..core.settings import Settings
 from ..inference.engines import Engines
 from ..inference.pool import Pool
+from ..processors.analysis import Analysis
 from ..processors.chain import Chain, ChainBuilder
 from ..processors.library import Library
 from ..processors.processor import Workshop
 from ..processors.registry import registry
-from ..processors.track_faces import FaceTracker
 from ..trust.disclosure import Disclosure
 from .offline import Room, Tracker
 from .progress import memory_mb
@@ -64,17 +66,23 @@ def open_studio(
     house.callback(engines.close)
     pool = Pool("render", engines.plan.workers)
     house.callback(pool.close)
-    chain = ChainBuilder(registry(Workshop(engines, library))).build(settings.processors)
+    analysis = Analysis(engines, settings.analysis, engines.plan)
+    chain = ChainBuilder(registry(Workshop(engines, library, analysis=analysis))).build(settings.processors)
     facts: dict[str, Any] = {"version": version, "badge": settings.badge}
     if chain.tracks:
-        FaceTracker(engines, settings.hold_s)  # loads what all the others share
-    facts["engines"] = engines.serving()
+        facts["analysis"] = msgspec.to_builtins(settings.analysis)
+        analysis.tracker(settings.hold_s)  # loads what all the others share
+
+    def serving() -> dict[str, str]:
+        return {**engines.serving(), **analysis.serving()}
+
+    facts["engines"] = serving()
     return Studio(
         chain,
         pool,
         Disclosure(settings.badge),
-        lambda: FaceTracker(engines, settings.hold_s),
-        engines.serving,
+        lambda: analysis.tracker(settings.hold_s),
+        serving,
         facts,
         max_bytes,
     )

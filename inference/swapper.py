@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -21,6 +22,13 @@ Identity = tuple[Tensor, ...]
 """Who a face is: an embedding of each recogniser of a swapper, not normalised."""
 Styles = tuple[Tensor, ...]
 """What a swapper is told of the worn face in every run: its identity half's outputs, or the source itself."""
+
+
+class Embedder(Protocol):
+    """Who a face is, as numbers. Any thread."""
+
+    def of(self, photo: Pixels, five: Points) -> Tensor:
+        """512 numbers, not normalised, of the face whose five points lie there in a photo. Raises InferenceError."""
 
 
 class Recogniser:
@@ -50,8 +58,11 @@ class Swapped:
 class Swapper:
     """A loaded swapper. `run` is for any number of threads."""
 
-    def __init__(self, models: Models, model: str) -> None:
-        """Loads it and all that it needs; blocks. Raises ModelError with the command that brings what is missing."""
+    def __init__(self, models: Models, model: str, embedder: Embedder | None = None) -> None:
+        """Loads it and all that it needs; blocks. Raises ModelError with the command that brings what is missing.
+
+        `embedder` takes the place of `RECOGNISER`, on which it must have been trained too.
+        """
         card = models.shelf.card(model)
         self.family: Family = family_of(card.family)
         if self.family.task != "swapper":
@@ -63,7 +74,12 @@ class Swapper:
         self.embeds = self.family.identity not in ("picture", "none")
         """It is told embeddings: identities can be mixed, and drawn towards another."""
         named = self.family.recognisers if self.embeds else ()
-        self._recognisers = tuple(Recogniser(models, name, self.family.source_template) for name in named)
+        self._recognisers: tuple[Embedder, ...] = tuple(
+            embedder
+            if embedder is not None and name == RECOGNISER
+            else Recogniser(models, name, self.family.source_template)
+            for name in named
+        )
         self._identity = models.load(model + IDENTITY) if card.edges else None
         self._image = PictureModel(models, model)
         self.model = model

@@ -16,7 +16,6 @@ import structlog
 from ..core.errors import BadInputError, ConfigError, FaceswapdError, MissingInputError, UsageError
 from ..core.events import FaceInfo
 from ..core.frame import Frame, Pixels
-from ..inference.engine import Models
 from ..trust import consent
 from .picture_size import picture_size
 from .track_faces import FaceTracker
@@ -192,11 +191,11 @@ class Library:
             ) from None
 
 
-def face_finder(models: Models) -> Callable[[Pixels], bool]:
-    """What `Library` asks whether a photo shows a face; the models are loaded at the first question."""
+def face_finder(tracker: Callable[[], FaceTracker]) -> Callable[[Pixels], bool]:
+    """What `Library` asks whether a photo shows a face, of a new tracker each; models are loaded at the first question."""
 
     def has_face(pixels: Pixels) -> bool:
-        return bool(FaceTracker(models).track(Frame(0, 0, pixels), every_frame=False).faces)
+        return bool(tracker().track(Frame(0, 0, pixels), every_frame=False).faces)
 
     return has_face
 

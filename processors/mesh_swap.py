@@ -17,7 +17,6 @@ from ..faces.texture import Texture
 from ..faces.warp import Grid, normals, rasterise, skirted
 from .painted_mask import painted_mask
 from .processor import Effect, Picture, Render, Workshop
-from .track_faces import FaceTracker
 from .wearer import WHO, Who, wearers
 
 MASK = "mask"
@@ -182,7 +181,7 @@ class MeshSwap:
         last = self._last
         if last is not None and np.array_equal(last[0], photo):
             return last[1]
-        faces = FaceTracker(self._workshop.models).track(Frame(0, 0, photo), every_frame=False).faces
+        faces = self._workshop.tracker().track(Frame(0, 0, photo), every_frame=False).faces
         if not faces:
             raise BadInputError(
                 f"no face in the photo of {name!r}", "use one that shows a face from the front, well lit"

@@ -18,7 +18,6 @@ from ..faces.templates import crop_matrix
 from ..inference.masker import Masker
 from ..inference.swapper import Styles, Swapper
 from .processor import Effect, Picture, Render, Workshop
-from .track_faces import FaceTracker
 from .wearer import WHO, Who, wearers
 
 
@@ -186,7 +185,7 @@ class NeuralSwap:
         """
         swapper = self._swapper
         if swapper is None or swapper.model != params.model:
-            swapper = Swapper(self._workshop.models, params.model)
+            swapper = Swapper(self._workshop.models, params.model, self._workshop.embedder())
         styles = self._styles(swapper, params)
         self._swapper = swapper
         box = soft_box(swapper.side * params.boost, max(params.feather, 0.01))
@@ -223,7 +222,7 @@ class NeuralSwap:
         return styles
 
     def _face(self, photo: Pixels, name: str) -> Face:
-        faces = FaceTracker(self._workshop.models).track(Frame(0, 0, photo), every_frame=False).faces
+        faces = self._workshop.tracker().track(Frame(0, 0, photo), every_frame=False).faces
         if not faces:
             raise BadInputError(
                 f"no face in the photo of {name!r}", "use one that shows a face from the front, well lit"

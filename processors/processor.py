@@ -9,6 +9,9 @@ from ..core.frame import Pixels
 from ..core.params import Params
 from ..faces.face import Face
 from ..inference.engine import Models
+from ..inference.swapper import Embedder
+from .analysis import Analysis
+from .track_faces import FaceTracker
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,3 +95,13 @@ class Workshop:
     live: bool = False
     """Frames come from a camera, in their order, and time is short: a processor may carry over what it made of a frame
     just before. Else every frame is worked on by itself."""
+    analysis: Analysis | None = None
+    """What finds and knows faces; None takes the bundled models."""
+
+    def tracker(self) -> FaceTracker:
+        """One that knows no face yet, for a photo. Blocks; raises as `Analysis.tracker`."""
+        return (self.analysis or Analysis(self.models)).tracker()
+
+    def embedder(self) -> Embedder | None:
+        """What tells who a face is in the place of a swapper's own recogniser, if anything. As `tracker`."""
+        return self.analysis.recogniser() if self.analysis else None

@@ -11,6 +11,7 @@ from ..faces.track import Found, Track, Tracks, distinct, owner, unexplained
 from ..inference.detectors import BlazePair
 from ..inference.engine import Models
 from ..inference.shaped_model import ShapedModel
+from .refine_faces import FaceRefiner
 
 STRAYED = 0.15
 """A face that lies farther from its crop's centre than this (in sides of the crop) is looked at again."""
@@ -36,15 +37,18 @@ class FaceTracker:
         detect_every: int = 12,
         max_faces: int = 8,
         detector: Detector | None = None,
+        refiner: FaceRefiner | None = None,
     ) -> None:
         """Loads the models (blocks; raises ModelError).
 
         `hold_s`: for how long a lost face stays in the sighting, with `held_ns` above 0. `remember_s`: for
         how long it gets its id back if it turns up near by. `detect_every`: frames between two looks for
         newcomers while all known faces are in sight. `max_faces`: more are not looked at by the mesh model.
-        `detector`: None takes the bundled pair.
+        `detector`: None takes the bundled pair. `refiner`: what adds to the faces that are found; it is this tracker's
+        own.
         """
         self._detector = detector or BlazePair(models)
+        self._refiner = refiner
         self._mesh = ShapedModel(models.load("mesh478"), mesh.SIDE, (1, 1, 1, 3 * mesh.POINTS), (1, 1, 1, 1))
         self._hold_ns = round(max(0.0, hold_s) * 1e9)  # a face of this very frame is never dropped
         self._remember_ns = round(max(hold_s, remember_s) * 1e9)
@@ -60,6 +64,8 @@ class FaceTracker:
         """Forgets all faces: the next frame has nothing to do with the last one. Ids go on."""
         self._tracks.all.clear()
         self._since_detection = 0
+        if self._refiner is not None:
+            self._refiner.reset()
 
     def track(self, frame: Frame, every_frame: bool) -> Sighting:
         """The faces of a frame, in its pixels' space, oldest id first.
@@ -89,7 +95,8 @@ class FaceTracker:
             found += self._discover(frame.pixels, whole, found, lost, every_frame, now_ns)
         self._tracks.take(found, now_ns)
         shown = [t for t in self._tracks.all if now_ns - t.seen_ns <= self._hold_ns]
-        return Sighting(tuple(t.face(now_ns) for t in shown), detected=whole)
+        sighting = Sighting(tuple(t.face(now_ns) for t in shown), detected=whole)
+        return sighting if self._refiner is None else self._refiner.refine(frame.pixels, sighting, now_ns)
 
     def _follow(self, pixels: Pixels, tracks: list[Track], now_ns: int) -> list[Found]:
         found = []

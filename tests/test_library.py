@@ -19,6 +19,7 @@ from faceswapd.core.settings import InferenceSettings
 from faceswapd.inference.engines import Engines
 from faceswapd.processors.library import MASK, MAX_BYTES, Library, face_finder
 from faceswapd.processors.picture_size import picture_size
+from faceswapd.processors.track_faces import FaceTracker
 
 ASSETS = Path(__file__).parent / "assets"
 TODAY = date(2026, 11, 23)
@@ -208,7 +209,7 @@ def test_a_photo_without_a_face_is_refused(photo: Path, tmp_path: Path) -> None:
 
 def test_the_bundled_models_say_whether_there_is_a_face(tmp_path: Path) -> None:
     engines = Engines(InferenceSettings(engine="onnxruntime"), cache=tmp_path / "engines.json")
-    library = Library(tmp_path / "data", has_face=face_finder(engines))
+    library = Library(tmp_path / "data", has_face=face_finder(lambda: FaceTracker(engines)))
 
     assert library.add(ASSETS / "astronaut.png", "eileen", "public-domain").name == "eileen"
     with pytest.raises(BadInputError, match=r"no face in the picture for 'wall'"):
