@@ -1,33 +1,39 @@
-"""OpenVINO on the processor as an engine: one compiled model, one infer request for each run under way."""
+"""OpenVINO as an engine, on the processor or on Intel's devices: a compiled model, a request for each run under way."""
 
 from collections import deque
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Literal
+
+import numpy as np
 
 from ..core.errors import ConfigError, InferenceError, ModelError
 from . import quantise
 from .contracts import Contract, Found, check
 from .engine import Tensor
-from .providers import Plan
+from .providers import Plan, Precision
 from .tuning import Sample
 
-Precision = Literal["fp32", "bf16", "int8"]
-
 _HINTS = {"fp32": "f32", "bf16": "bf16", "int8": "f32"}
-"""There is no f16 here: on a processor without its instructions the hint is many times slower than f32."""
+"""For the processor. There is no f16: without instructions for it the hint is many times slower than f32."""
+_CAPABILITIES: dict[str, Precision] = {"FP32": "fp32", "FP16": "fp16", "BF16": "bf16", "INT8": "int8"}
 
 
 class OpenVino:
-    """Compiles models for the processor. Any thread may load."""
+    """Compiles models for one device. Any thread may load."""
 
     name = "openvino"
 
-    def __init__(self, plan: Plan) -> None:
-        """Raises ConfigError when OpenVINO is missing or the plan is for something else than the processor."""
-        if plan.provider.name != "cpu":
+    def __init__(self, plan: Plan, cache: Path | None = None) -> None:
+        """`cache` is the user's own folder for what devices compile; None: nothing is kept.
+
+        Raises ConfigError when OpenVINO is missing, or the device, or the plan is for neither.
+        """
+        provider = plan.provider
+        if provider.name != "cpu" and provider.engine != "openvino":
             raise ConfigError(
-                f"engine openvino does not run on execution provider {plan.provider.name}",
-                "ask for provider cpu or auto, or for engine onnxruntime",
+                f"engine openvino does not run on execution provider {provider.name}",
+                "ask for provider cpu, openvino:gpu, openvino:npu or auto, or for engine onnxruntime",
             )
         try:
             import openvino
@@ -36,15 +42,25 @@ class OpenVino:
         self._ov = openvino
         self._core = openvino.Core()
         self.plan = plan
+        self.device = provider.device
+        """`CPU`, `GPU`, `GPU.1`, `NPU`."""
+        self._cache = cache
+        there = self._core.available_devices
+        if self.device not in {name for d in there for name in (d, d.partition(".")[0])}:
+            raise ConfigError(
+                f"OpenVINO finds no device {self.device}, only {', '.join(there)}",
+                "install its driver, or choose another provider",
+            )
 
     @property
     def native(self) -> tuple[Precision, ...]:
-        """The precisions that the processor has instructions for, fp32 first."""
-        capabilities = self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-        found: list[Precision] = ["fp32"]
-        found += ["bf16"] if "BF16" in capabilities else []
-        found += ["int8"] if "INT8" in capabilities else []
-        return tuple(found)
+        """The precisions that the device has instructions for and our table offers, fp32 first."""
+        capabilities = self._core.get_property(self.device, "OPTIMIZATION_CAPABILITIES")
+        found = [p for name, p in _CAPABILITIES.items() if name in capabilities]
+        provider = self.plan.provider
+        if self.device != "CPU":
+            return tuple(p for p in found if p in provider.precisions or (p == "fp32" and provider.exact))
+        return ("fp32", *(p for p in found if p in ("bf16", "int8")))
 
     def ranges(
         self, contract: Contract, content: bytes, samples: Sequence[Sample]
@@ -54,7 +70,7 @@ class OpenVino:
         Raises InferenceError, and ConfigError for a processor without int8.
         """
         if "int8" not in self.native:
-            raise ConfigError("this processor has no instructions for int8")
+            raise ConfigError(f"{self._what} has no instructions for int8")
         names = [t.name for t in contract.inputs]
         try:
             return quantise.ranges(self._core, content, [dict(zip(names, s, strict=True)) for s in samples])
@@ -73,15 +89,40 @@ class OpenVino:
         """Compiles the model file's content; int8 needs the `ranges` of its convolutions.
 
         Raises ModelError when the file does not load or does not keep its contract, and ConfigError for a
-        precision that the processor would only imitate.
+        precision that the device would only imitate.
         """
         if precision not in self.native:
             raise ConfigError(
-                f"precision {precision} was asked for, which this processor has no instructions for",
+                f"precision {precision} was asked for, which {self._what} has no instructions for",
                 "ask for fp32 or auto",
             )
+        # The neural processor takes no open sizes.
+        single = self.device.startswith("NPU") and any(None in t.shape[:1] for t in contract.inputs)
+        try:
+            if precision == "int8":
+                model = quantise.quantised(self._core, content, ranges or {})
+            else:
+                model = self._core.read_model(content)
+            if single:
+                model.reshape({t.name: [1 if n is None else n for n in t.shape] for t in contract.inputs})
+            compiled = self._core.compile_model(model, self.device, self._config(precision))
+        except RuntimeError as error:
+            raise ModelError(
+                f"model {contract.model}: OpenVINO cannot load it on {self.device} ({_line(error)})",
+                "reinstall faceswapd, or choose another engine",
+            ) from error
+        check(
+            contract,
+            _found(contract, compiled.inputs, "inputs"),
+            _found(contract, compiled.outputs, "outputs"),
+        )
+        return OpenVinoRunner(contract, compiled, f"openvino {self.device} {precision}", single=single)
+
+    def _config(self, precision: Precision) -> dict[str, Any]:
         plan = self.plan
-        config = {
+        if self.device != "CPU":
+            return dict(plan.provider.told(precision, self._cache))
+        return {
             # Always set: without it a processor with AMX computes in bf16 by itself.
             "INFERENCE_PRECISION_HINT": _HINTS[precision],
             # A stream for each worker: with one, runs from two threads wait for each other.
@@ -91,31 +132,21 @@ class OpenVino:
             # one core: left to the system, two models at once ran 1.2 times as fast.
             "ENABLE_CPU_PINNING": False,
         }
-        try:
-            if precision == "int8":
-                model = quantise.quantised(self._core, content, ranges or {})
-            else:
-                model = self._core.read_model(content)
-            compiled = self._core.compile_model(model, "CPU", config)
-        except RuntimeError as error:
-            raise ModelError(
-                f"model {contract.model}: OpenVINO cannot load it ({_line(error)})",
-                "reinstall faceswapd, or choose another engine",
-            ) from error
-        check(
-            contract,
-            _found(contract, compiled.inputs, "inputs"),
-            _found(contract, compiled.outputs, "outputs"),
-        )
-        return OpenVinoRunner(contract, compiled, precision)
+
+    @property
+    def _what(self) -> str:
+        return "this processor" if self.device == "CPU" else self.device
 
 
 class OpenVinoRunner:
     """A model in OpenVINO. `run` is for any number of threads; the GIL is free while it computes."""
 
-    def __init__(self, contract: Contract, compiled: Any, precision: Precision) -> None:
+    def __init__(self, contract: Contract, compiled: Any, engine: str, *, single: bool = False) -> None:
+        """With `single` the compiled model takes one of a batch: they are run one after the other."""
         self.model = contract.model
-        self.engine = f"openvino CPU {precision}"
+        self.engine = engine
+        self._contract = contract
+        self._single = single
         self._compiled = compiled
         self._inputs = _positions(compiled.inputs, [t.name for t in contract.inputs])
         self._outputs = _positions(compiled.outputs, [t.name for t in contract.outputs])
@@ -124,6 +155,14 @@ class OpenVinoRunner:
 
     def run(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         """See `Runner.run`; inputs that are not contiguous or not writable are copied, all others shared."""
+        opened = [n for n, t in enumerate(self._contract.inputs) if t.shape[:1] == (None,)]
+        if self._single and len(inputs) == len(self._contract.inputs) and len(inputs[opened[0]]) != 1:
+            count = len(inputs[opened[0]])
+            runs = [
+                self.run(*(x[i : i + 1] if n in opened else x for n, x in enumerate(inputs)))
+                for i in range(count)
+            ]
+            return tuple(np.concatenate(parts) for parts in zip(*runs, strict=True))
         try:
             request = self._idle.pop()
         except IndexError:

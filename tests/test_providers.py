@@ -7,6 +7,8 @@ from faceswapd.core.errors import ConfigError
 from faceswapd.inference import providers
 from faceswapd.inference.providers import (
     PROVIDERS,
+    Option,
+    Provider,
     check_installation,
     cores,
     installed_runtimes,
@@ -41,12 +43,92 @@ def test_no_plan_oversubscribes_the_cores(name: str, live: bool, n: int) -> None
         ("directml", 16, (1, 1), (1, 1)),
         ("migraphx", 16, (1, 1), (1, 1)),
         ("rocm", 16, (1, 1), (1, 1)),
+        ("tensorrt", 4, (4, 1), (2, 1)),
+        ("coreml", 16, (1, 1), (1, 1)),
+        ("openvino", 8, (6, 1), (4, 2)),
+        ("openvino:gpu", 8, (2, 1), (2, 1)),
+        ("openvino:npu", 8, (1, 1), (1, 1)),
     ],
 )
 def test_the_table_of_workers(name: str, n: int, offline: tuple[int, int], live: tuple[int, int]) -> None:
     for wanted, is_live in ((offline, False), (live, True)):
         made = plan(PROVIDERS[name], live=is_live, cores=n)
         assert (made.workers, made.intra_op) == wanted
+
+
+@pytest.mark.parametrize(
+    ("name", "full", "distribution", "bound", "memory", "precisions"),
+    [
+        ("tensorrt", "TensorrtExecutionProvider", "onnxruntime-gpu", 4, "cuda", ["fp16", "bf16"]),
+        ("cuda", "CUDAExecutionProvider", "onnxruntime-gpu", 4, "cuda", ["tf32"]),
+        ("directml", "DmlExecutionProvider", "onnxruntime-directml", 1, "", []),
+        ("migraphx", "MIGraphXExecutionProvider", "onnxruntime-migraphx", 1, "", ["fp16", "bf16"]),
+        ("rocm", "ROCMExecutionProvider", "onnxruntime-rocm", 1, "", []),
+        ("coreml", "CoreMLExecutionProvider", "onnxruntime", None, "", ["fp16"]),
+        ("openvino", "OpenVINOExecutionProvider", "onnxruntime-openvino", None, "", []),
+        ("openvino:gpu", "", "openvino", None, "", ["fp16"]),
+        ("openvino:npu", "", "openvino", None, "", ["fp16"]),
+        ("cpu", "CPUExecutionProvider", "onnxruntime", None, "", []),
+    ],
+)
+def test_the_table_of_providers(
+    name: str, full: str, distribution: str, bound: int | None, memory: str, precisions: list[str]
+) -> None:
+    row = PROVIDERS[name]
+
+    assert (row.name, row.full, row.distribution) == (name, full, distribution)
+    assert (row.bound, row.memory, list(row.precisions)) == (bound, memory, precisions)
+    assert row.reason
+    assert all(o.name and o.value and o.reason for o in rows(row).values())
+    assert (row.engine == "openvino") == name.startswith("openvino:")
+    assert row.full or row.engine == "openvino"
+    assert row.graph is None or row.memory, "only what stays in one place can be recorded"
+
+
+def rows(row: Provider) -> dict[tuple[str, str], Option]:
+    """{(when it is told, its name): option}."""
+    found = {("", o.name): o for o in row.options}
+    found |= {(precision, o.name): o for precision, told in row.precisions.items() for o in told}
+    return found | ({("graphs", row.graph.name): row.graph} if row.graph else {})
+
+
+def test_the_table_has_all_providers() -> None:
+    assert list(PROVIDERS) == [
+        "tensorrt", "cuda", "directml", "migraphx", "rocm", "coreml", "openvino", "openvino:gpu", "openvino:npu",
+        "cpu",
+    ]  # fmt: skip
+
+
+def test_the_documentation_has_the_options_of_the_table() -> None:
+    page = (Path(__file__).parent.parent / "docs/engines.md").read_text("utf-8").splitlines()
+    start = page.index("| provider | when | option | value | why |") + 2
+    end = next(n for n, line in enumerate(page[start:], start) if not line.startswith("|"))
+
+    assert page[start:end] == [
+        f"| `{p.name}` | {when or 'always'} | `{o.name}` | `{o.value}` | {o.reason} |"
+        for p in PROVIDERS.values()
+        for (when, _), o in rows(p).items()
+    ]
+
+
+def test_what_a_precision_is_told_takes_the_place_of_what_fp32_is(tmp_path: Path) -> None:
+    assert CUDA.told()["use_tf32"] == "0"
+    assert CUDA.told("tf32") == CUDA.told() | {"use_tf32": "1"}
+    coreml = PROVIDERS["coreml"]
+    assert coreml.told(cache=tmp_path)["ModelCacheDirectory"] == str(tmp_path / "coreml")
+    assert "ModelCacheDirectory" not in coreml.told(), "nothing is kept where nobody says in which folder"
+    assert coreml.told("fp16")["MLComputeUnits"] == "ALL"
+    trt = PROVIDERS["tensorrt"].told("fp16", tmp_path)
+    assert trt["trt_fp16_enable"] == "1"
+    assert trt["trt_engine_cache_path"] == trt["trt_timing_cache_path"] == str(tmp_path / "tensorrt")
+
+
+def test_openvinos_devices_have_names_of_their_own() -> None:
+    assert provider("openvino:gpu").device == "GPU"
+    assert (provider("openvino:gpu.1").name, provider("openvino:gpu.1").device) == ("openvino:gpu.1", "GPU.1")
+    assert CPU.device == "CPU"
+    with pytest.raises(ConfigError, match=r"unknown execution provider 'cuda\.1'"):
+        provider("cuda.1")
 
 
 def test_a_number_of_threads_overrides_the_table() -> None:
@@ -102,7 +184,7 @@ def test_an_unknown_provider_is_named() -> None:
 
 
 def test_auto_prefers_a_device_to_the_processor_and_never_takes_minutes_to_build() -> None:
-    everything = [p.full for p in PROVIDERS.values()]
+    everything = [p.full for p in PROVIDERS.values() if p.full]
 
     assert preferred(["CPUExecutionProvider", "CUDAExecutionProvider"]) is CUDA
     assert preferred(everything) is CUDA, "TensorRT is first in the list and left out"

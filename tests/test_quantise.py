@@ -67,11 +67,18 @@ def test_ranges_are_those_of_the_convolutions_between_the_pictures() -> None:
     source = np.zeros((1, 512), np.float32)
     found = quantise.ranges(core, network(), [{"target": p, "source": source} for p in pictures(2, 0)])
 
-    assert len(found) == 4, "neither the first nor the last of six"
+    assert len(found) == 5, "all but the first of six"
+    assert found.keys() - quantise.careful(core, network(), found).keys() == {"c5"}, "it gives the picture"
     assert all(low <= 0 < high for low, high in found.values())
     wider = quantise.ranges(core, network(), [{"target": 2 * p, "source": source} for p in pictures(2, 0)])
     for name, (low, high) in found.items():
         np.testing.assert_allclose(wider[name], (2 * low, 2 * high), rtol=1e-4)
+
+
+def test_wider_ranges_hold_both() -> None:
+    one, other = {"a": (-1.0, 2.0), "b": (0.0, 1.0)}, {"a": (-3.0, 1.0), "c": (0.0, 5.0)}
+
+    assert quantise.wider(one, other) == {"a": (-3.0, 2.0), "b": (0.0, 1.0), "c": (0.0, 5.0)}
 
 
 def test_eight_bits_stay_near_fp32_and_are_used() -> None:
@@ -79,7 +86,7 @@ def test_eight_bits_stay_near_fp32_and_are_used() -> None:
     source = np.zeros((1, 512), np.float32)
     found = quantise.ranges(core, network(), [{"target": p, "source": source} for p in pictures(4, 0)])
     model = quantise.quantised(core, network(), found)
-    assert sum(n.get_type_name() == "FakeQuantize" for n in model.get_ops()) == 8
+    assert sum(n.get_type_name() == "FakeQuantize" for n in model.get_ops()) == 10
 
     config = {"INFERENCE_PRECISION_HINT": "f32"}
     reduced = core.compile_model(model, "CPU", config)
@@ -91,7 +98,7 @@ def test_eight_bits_stay_near_fp32_and_are_used() -> None:
     assert 35 < psnr_db(float(np.mean(errors)), 2.0) < 80
     kinds = [n.get_rt_info()["runtimePrecision"].astype(str) for n in reduced.get_runtime_model().get_ops()
              if n.get_rt_info()["layerType"].astype(str) == "Convolution"]  # fmt: skip
-    assert sum(k in ("u8", "i8") for k in kinds) == 4
+    assert sum(k in ("u8", "i8") for k in kinds) == 5
 
 
 def test_auto_finds_int8_judges_it_on_other_samples_and_remembers_its_ranges(tmp_path: Path) -> None:
@@ -116,7 +123,7 @@ def test_auto_finds_int8_judges_it_on_other_samples_and_remembers_its_ranges(tmp
     timed = next(t for t in Choices(cache)._read().values() if t.model == "net")
     assert "openvino cpu int8" in timed.ms, "within 35 dB on the samples it was not calibrated on"
     if timed.choice.precision == "int8":
-        assert len(timed.ranges) == 3
+        assert len(timed.ranges) == 4
         again = Engines(InferenceSettings(), cache=cache, shelf=shelf)
         assert again.load("net").engine == "openvino CPU int8"
         again.close()
