@@ -1,8 +1,9 @@
 """Which frames a new film has: all of the original's, a part of them, or an even rate; and where it is parted."""
 
 import math
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 
 import msgspec
@@ -32,7 +33,14 @@ class FilmOptions(msgspec.Struct, frozen=True):
     """The part that is wanted, in seconds from the film's beginning."""
     fps: float | None = None
     """A constant rate; None: every frame at its own time."""
+    interpolate: Fraction | None = None
+    """A constant rate with frames drawn between those of the original; not with `fps`."""
     segment_s: float = SEGMENT_S
+
+    @property
+    def even_fps(self) -> Fraction | None:
+        """The constant rate of the new film, if it has one."""
+        return self.interpolate or (Fraction(self.fps).limit_denominator(1001) if self.fps else None)
 
 
 @dataclass(slots=True)
@@ -45,12 +53,37 @@ class Told:
     """Faces hidden or replaced, over all frames."""
     resumed: int = 0
     """Frames that were there from an interrupted run."""
+    interpolated: int = 0
+    """Frames that were drawn between two of the original's."""
     total: int | None = None
+    total_in: int | None = None
+    """Of the original's frames that are wanted."""
     encoder: str = ""
     audio: str = "none"
     size: tuple[int, int] = (0, 0)
     notes: tuple[str, ...] = ()
     peak_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shown:
+    """A frame of the new film, ready for the encoder."""
+
+    image: VideoFrame
+    pts: int
+    duration: int
+    part: int
+    begin: int
+    """The original's time at which reading begins for this part (with `fps`, the tick)."""
+    interpolated: bool = False
+
+
+@dataclass(slots=True)
+class Tally:
+    """What has come out of the chain, by part."""
+
+    frames: Counter[int] = field(default_factory=Counter)
+    faces: Counter[int] = field(default_factory=Counter)
 
 
 LATE = Fraction(1, 4)
@@ -69,7 +102,7 @@ def frames(
         base, wanted = 1 / Fraction(options.fps).limit_denominator(1001), _evenly(film, shape, options, told)
     else:
         base, wanted = shape.time_base, _wanted(film, shape, options, told, begin)
-    n, opened_pts = told.resumed, begin
+    n, opened_pts = (told.frames_in if options.interpolate else told.resumed), begin
     for picture, pts in wanted:
         if begin is not None and pts < begin:
             continue

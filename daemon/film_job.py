@@ -16,7 +16,7 @@ from ..capture.animation import Animation
 from ..capture.film import Film, Reader, Shape
 from ..capture.picture import animated
 from ..capture.tonemap import tone_mapped
-from ..core.errors import BadInputError, DeviceLostError
+from ..core.errors import BadInputError, DeviceLostError, UsageError
 from ..core.frame import Pixels
 from ..core.meter import Meter
 from ..core.settings import Size
@@ -27,6 +27,7 @@ from ..sinks.develop import Developer
 from ..sinks.encoders import Encoder, EncoderLostError, choose, probe
 from ..sinks.segments import Print, SegmentWriter, even
 from ..sinks.video import CONTAINERS
+from .film_finish import Finish
 from .film_frames import FilmOptions, Told, frames
 from .journal import Journal
 from .offline import Offline, Shot
@@ -35,6 +36,8 @@ from .thrift import held, thrifty
 
 log = structlog.get_logger(__name__)
 
+_FASTER = Fraction(101, 100)
+"""Containers tell rates that are a little off."""
 SDR = (1, 1, 1)
 """Matrix, primaries and transfer of BT.709."""
 
@@ -127,7 +130,13 @@ class FilmJob:
     def _print(self, shape: Shape, lost: Set[str]) -> Print:
         kind, options, colour = CONTAINERS[self.target.suffix.lower()], self.options, shape.colour
         size = even(shape.size)
-        fps = Fraction(options.fps).limit_denominator(1001) if options.fps else shape.fps
+        even_fps = options.even_fps
+        fps = even_fps or shape.fps
+        if options.interpolate and shape.fps > options.interpolate * _FASTER:
+            raise UsageError(
+                f"--interpolate {options.interpolate}: {self.source} has {float(shape.fps):.5g} frames a second",
+                "frames are drawn between others, not taken out: that is --fps",
+            )
         encoder = choose(
             options.encoder,
             size,
@@ -144,18 +153,16 @@ class FilmJob:
         if colour.bits > 8:
             encoder = _deep(encoder, size, min(240.0, float(fps)))
         self.told.encoder, self.told.size = encoder.name, size
-        self.told.total = self._expected(shape, fps)
+        self.told.total, self.told.total_in = self._expected(shape, fps), self._expected(shape, shape.fps)
         mapped = _mapped(shape, encoder)
         tags = (colour.matrix, colour.primaries, colour.transfer)
         if colour.rgb or colour.matrix == 0:
             tags = (2, *tags[1:])
-        return Print(
-            encoder, size, fps, 1 / fps if options.fps else shape.time_base, *(SDR if mapped else tags)
-        )
+        return Print(encoder, size, fps, 1 / fps if even_fps else shape.time_base, *(SDR if mapped else tags))
 
     def _expected(self, shape: Shape, fps: Fraction) -> int | None:
         options = self.options
-        if shape.duration_s is None or not (options.start_s or options.end_s or options.fps):
+        if shape.duration_s is None or not (options.start_s or options.end_s or fps != shape.fps):
             return shape.frames
         end_s = min(shape.duration_s, options.end_s or shape.duration_s)
         return max(1, round((end_s - (options.start_s or 0)) * fps))
@@ -174,7 +181,8 @@ class FilmJob:
     def _segments(self, film: Reader, shape: Shape, print_: Print, journal: Journal) -> None:
         told, done = self.told, journal.entries
         told.frames_out = told.resumed = sum(s.frames for s in done)
-        told.frames_in, told.faces = told.resumed, sum(s.faces for s in done)
+        told.frames_in, told.faces = sum(s.frames_in for s in done), sum(s.faces for s in done)
+        told.interpolated = sum(s.interpolated for s in done)
         if journal.complete:
             return
         transfer, mapped = shape.colour.transfer, _mapped(shape, print_.encoder)
@@ -197,33 +205,36 @@ class FilmJob:
             watch=self.watch,
         )  # fmt: skip
         width, height = shape.size
-        room, cost = self.studio.room(width * height, held(print_.encoder, print_.size))
+        finish = Finish(self.options, shape, print_, self.studio, self.meter)
+        room, cost = self.studio.room(width * height, held(print_.encoder, print_.size) + finish.reserve)
         begin = done[-1].next_pts if done else None
         shots = frames(film, shape, self.options, told, begin, len(done))
         writer: SegmentWriter | None = None
-        step = max(1, round(1 / print_.fps / print_.time_base))
-        part, faces = -1, 0
+        tally, part, drawn, faces = finish.tally, -1, 0, told.faces
         try:
-            with closing(offline.run(shots, room, cost)) as pictures:
-                for picture in pictures:
-                    if picture.shot.part != part:
+            with (
+                closing(offline.run(shots, room, cost)) as pictures,
+                closing(finish.frames(pictures, room)) as film_frames,
+            ):
+                for shown in film_frames:
+                    if shown.part != part:
                         if writer is not None:
-                            journal.enter(writer.finish(), faces, picture.shot.pts)
-                        part, faces = picture.shot.part, 0
+                            ended = writer.finish()
+                            journal.enter(ended, tally.faces[part], shown.begin, tally.frames[part], drawn)
+                        part, drawn = shown.part, 0
                         writer = SegmentWriter(self.folder / f"{part:05}.mp4", print_)
                     assert writer is not None
                     began_ns = self.studio.clock.now_ns()
-                    duration = 0 if self.options.fps else picture.shot.image.duration
-                    writer.put(picture.image, picture.shot.pts, duration or step)
+                    writer.put(shown.image, shown.pts, shown.duration)
                     self.meter.time("encode", self.studio.clock.now_ns() - began_ns)
-                    room.give(picture.cost)
-                    faces += picture.faces
+                    drawn += shown.interpolated
                     told.frames_out += 1
-                    told.faces += picture.faces
+                    told.interpolated += shown.interpolated
+                    told.faces = faces + tally.faces.total()
                     self.tell(told)
             if writer is None:
                 raise BadInputError(f"{self.source}: no frame in the part that is wanted", "see --trim")
-            journal.enter(writer.finish(), faces, None)
+            journal.enter(writer.finish(), tally.faces[part], None, tally.frames[part], drawn)
             told.peak_bytes = room.peak
         except BaseException:
             if writer is not None:

@@ -25,6 +25,9 @@ class Entry(msgspec.Struct, frozen=True):
     faces: int
     next_pts: int | None
     """Where the next one begins; None: that was the last."""
+    frames_in: int = 0
+    """Of the original."""
+    interpolated: int = 0
 
 
 class _Page(msgspec.Struct):
@@ -86,10 +89,21 @@ class Journal:
         """The same as the film's assembly takes them."""
         return [Segment(self._folder / e.file, e.first_pts, e.frames) for e in self._page.entries]
 
-    def enter(self, segment: Segment, faces: int, next_pts: int | None) -> None:
-        """Notes one more segment; it is on the disk when this returns. Raises DeviceLostError."""
+    def enter(
+        self,
+        segment: Segment,
+        faces: int,
+        next_pts: int | None,
+        frames_in: int | None = None,
+        interpolated: int = 0,
+    ) -> None:
+        """Notes one more segment; it is on the disk when this returns. `frames_in`: as many as it has, if None.
+
+        Raises DeviceLostError.
+        """
+        taken = segment.frames if frames_in is None else frames_in
         self._page.entries.append(
-            Entry(segment.path.name, segment.first_pts, segment.frames, faces, next_pts)
+            Entry(segment.path.name, segment.first_pts, segment.frames, faces, next_pts, taken, interpolated)
         )
         fresh = self._folder / "journal.new"
         try:

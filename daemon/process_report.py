@@ -8,8 +8,9 @@ from rich.table import Table
 
 from ..core.meter import Meter
 
-STAGES = ("decode", "convert", "detect", "swap", "encode")
-"""Decoding waits for nothing; converting is colours, both ways; swap is all processors and the badge."""
+STAGES = ("decode", "convert", "detect", "swap", "motion", "interpolate", "encode")
+"""Decoding waits for nothing; converting is colours, both ways; swap is all processors and the badge; motion is
+looked for once between two frames, each frame between them is one of interpolate."""
 
 
 class FileReport(msgspec.Struct, frozen=True):
@@ -33,6 +34,8 @@ class FileReport(msgspec.Struct, frozen=True):
     encoder: str = ""
     audio: str = "none"
     size: tuple[int, int] = (0, 0)
+    interpolated: int = 0
+    """Frames that were drawn between two others."""
     resumed: int = 0
     """Frames that an interrupted run had done."""
     notes: tuple[str, ...] = ()
@@ -45,6 +48,7 @@ class ProcessReport(msgspec.Struct, frozen=True):
 
     frames_in: int
     frames_out: int
+    interpolated: int
     dropped: int
     seconds: float
     fps: float
@@ -85,6 +89,7 @@ def summed(
     return ProcessReport(
         frames_in=sum(r.frames_in for r in done),
         frames_out=frames,
+        interpolated=sum(r.interpolated for r in done),
         dropped=sum(r.dropped for r in done),
         seconds=round(seconds, 3),
         fps=round((frames - sum(r.resumed for r in done)) / max(1e-6, seconds), 2),
@@ -111,6 +116,7 @@ def limit(stages_ms: dict[str, float], workers: int) -> str:
         "decode": stages_ms.get("decode", 0.0),
         "detect": stages_ms.get("detect", 0.0),
         "swap": (stages_ms.get("swap", 0.0) + stages_ms.get("convert", 0.0)) / max(1, workers),
+        "interpolate": (stages_ms.get("interpolate", 0.0) + stages_ms.get("motion", 0.0)) / max(1, workers),
         "encode": stages_ms.get("encode", 0.0),
     }
     return max(shares, key=lambda stage: shares[stage])

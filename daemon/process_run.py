@@ -94,7 +94,9 @@ class Run:
             self.bar.at(told.frames_out, told.total, limit(stages_of(meter), self.studio.pool.workers))
 
         def watch(shot: Shot[VideoFrame], before: Pixels, after: Pixels) -> None:
-            if sheet is not None and sheet.wants(shot.n, film.told.total):
+            if sheet is not None and sheet.wants(
+                shot.n, film.told.total_in if self.args.interpolate else film.told.total
+            ):
                 sheet.add(shot.n, before, after)
             if keep is not None:
                 save(keep / f"{shot.n:06}.png", after)
@@ -152,6 +154,7 @@ class Run:
             encoder=told.encoder,
             audio=told.audio,
             size=told.size,
+            interpolated=told.interpolated,
             resumed=told.resumed,
             notes=told.notes,
         ))  # fmt: skip

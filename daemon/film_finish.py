@@ -1,0 +1,72 @@
+"""From frames that are processed to the frames of the new film."""
+
+from collections.abc import Generator, Iterable
+
+from av.video.frame import VideoFrame
+
+from ..capture.film import Shape
+from ..core.meter import Meter
+from ..sinks.segments import Print
+from .film_frames import FilmOptions, Shown, Tally
+from .interpolation import Interpolation, reserve
+from .offline import Done, Room
+from .studio import Studio
+
+_SHARE = 0.15
+"""Of the memory limit that frames drawn between others may take; with less room, one is drawn at a time."""
+
+
+class Finish:
+    """What is left to do once frames come out of the chain, in order. Used in the thread that writes."""
+
+    def __init__(
+        self, options: FilmOptions, shape: Shape, print_: Print, studio: Studio, meter: Meter
+    ) -> None:
+        self._options, self._shape, self._print = options, shape, print_
+        self._studio, self._meter = studio, meter
+        self._step = max(1, round(1 / print_.fps / print_.time_base))
+        self.tally = Tally()
+        ahead = studio.pool.workers + 2
+        deep = "10" in print_.encoder.pix_fmt
+        most = studio.max_bytes
+        if most is not None and reserve(print_.size, ahead, deep=deep) > _SHARE * most:
+            ahead = 1
+        self._ahead = ahead
+        self.reserve = reserve(print_.size, ahead, deep=deep) if options.interpolate else 0
+        """Bytes that it holds."""
+
+    def frames(self, pictures: Iterable[Done[VideoFrame]], room: Room) -> Generator[Shown, None, None]:
+        """The frames of the new film. A picture's room is given back when it is written, or held here."""
+        counted = self._counted(pictures)
+        if self._options.interpolate is None:
+            for picture in counted:
+                yield self._plain(picture)
+                room.give(picture.cost)
+            return
+        base = self._shape.time_base
+        yield from Interpolation(
+            self._options.interpolate,
+            base,
+            max(1, round(1 / self._shape.fps / base)),
+            self._studio.pool,
+            self._meter,
+            ahead=self._ahead,
+        ).run(_left(counted, room))
+
+    def _counted(self, pictures: Iterable[Done[VideoFrame]]) -> Generator[Done[VideoFrame], None, None]:
+        for picture in pictures:
+            self.tally.frames[picture.shot.part] += 1
+            self.tally.faces[picture.shot.part] += picture.faces
+            yield picture
+
+    def _plain(self, picture: Done[VideoFrame]) -> Shown:
+        shot = picture.shot
+        duration = 0 if self._options.fps else shot.image.duration
+        return Shown(picture.image, shot.pts, duration or self._step, shot.part, shot.pts)
+
+
+def _left(pictures: Iterable[Done[VideoFrame]], room: Room) -> Generator[Done[VideoFrame], None, None]:
+    """What leaves the room for `Finish.reserve`: it waits for the frame after it, which may need its room."""
+    for picture in pictures:
+        room.give(picture.cost)
+        yield picture
