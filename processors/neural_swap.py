@@ -16,9 +16,12 @@ from ..faces.crop import face_alpha, lay_back, moved, soft_box, take
 from ..faces.face import Face
 from ..faces.templates import crop_matrix
 from ..inference.masker import Masker
-from ..inference.swapper import Styles, Swapper
+from ..inference.swapper import Identity, Styles, Swapped, Swapper
+from .library import MASK
+from .own_identity import OwnIdentities
 from .processor import Effect, Picture, Render, Workshop
-from .wearer import WHO, Who, wearers
+from .track_faces import FaceTracker
+from .wearer import WHO, Unwearable, Who, wearers
 
 
 class NeuralSwapParams(Params, frozen=True):
@@ -36,6 +39,15 @@ class NeuralSwapParams(Params, frozen=True):
         float,
         Meta(ge=0, le=1, description="How much of the second face.", extra_json_schema={"step": 0.05}),
     ] = 0.5
+    strength: Annotated[
+        float,
+        # Far below it the wearer is recognised; far beyond it lies nobody's face.
+        Meta(
+            ge=0.5, le=1.5, description="How strongly it is that face: less is drawn to the wearer's own, "
+            "more away from it. For models that are told an embedding.",
+            extra_json_schema={"step": 0.05},
+        ),
+    ] = 1.0  # fmt: skip
     boost: Annotated[
         int,
         Meta(
@@ -89,6 +101,8 @@ class _Worn:
 
     swapper: Swapper
     styles: Styles
+    own: OwnIdentities | None
+    """In the place of `styles`, where the wearers' own identities count."""
     params: NeuralSwapParams
     box: masks.Mask
     """What of the crop may be shown, softly, whatever is in it."""
@@ -109,7 +123,7 @@ class _Worn:
                 for face in faces
                 if face.score > 0
             ],
-            [picture.pixels for picture in pictures],
+            pictures,
         )
         return [
             replace(
@@ -121,17 +135,17 @@ class _Worn:
             for n, (picture, (_, left)) in enumerate(zip(pictures, chosen, strict=True))
         ]
 
-    def _wear(self, places: Sequence[_Place], frames: Sequence[Pixels]) -> list[list[int]]:
+    def _wear(self, places: Sequence[_Place], pictures: Sequence[Picture]) -> list[list[int]]:
         """Swaps the faces in place; returns for each frame the ids of those of which anything is in the picture."""
-        done: list[list[int]] = [[] for _ in frames]
+        done: list[list[int]] = [[] for _ in pictures]
         if not places:
             return done
         side = self.box.shape[0]
         # All crops are taken before the first is laid back: a face must not be made of its neighbour's swap.
-        crops = [take(frames[place.frame], place.matrix, side) for place in places]
+        crops = [take(pictures[place.frame].pixels, place.matrix, side) for place in places]
         # What hides the face is seen in the wearer's own picture, the regions of the worn face in the swapped one.
         before = self.occluder.masks(crops) if self.occluder else None
-        swapped = self.swapper.run(crops, self.styles, self.params.boost, self.params.morph)
+        swapped = self._swapped(crops, places, pictures)
         after = self.regions.masks([s.picture for s in swapped]) if self.regions else None
         for n, (place, result) in enumerate(zip(places, swapped, strict=True)):
             alpha = whole = self._alpha(place.face.points, place.matrix)
@@ -140,9 +154,23 @@ class _Worn:
                     alpha = np.asarray(cv2.min(alpha, mask), np.uint8)
             # A face of which its masks leave less than half is not called hidden.
             enough = cv2.sumElems(alpha)[0] >= _ENOUGH * cv2.sumElems(whole)[0]
-            if lay_back(frames[place.frame], result.picture, alpha, place.matrix) and enough:
+            if lay_back(pictures[place.frame].pixels, result.picture, alpha, place.matrix) and enough:
                 done[place.frame].append(place.face.id)
         return done
+
+    def _swapped(
+        self, crops: Sequence[Pixels], places: Sequence[_Place], pictures: Sequence[Picture]
+    ) -> list[Swapped]:
+        boost, morph = self.params.boost, self.params.morph
+        if self.own is None:
+            return self.swapper.run(crops, self.styles, boost, morph)
+        # Each is told something else, and a swapper is told one thing in a run.
+        out = []
+        for crop, place in zip(crops, places, strict=True):
+            picture = pictures[place.frame]
+            came = picture.pixels if picture.original is None else picture.original
+            out += self.swapper.run([crop], self.own.styles(place.face, came), boost, morph)
+        return out
 
     def _matrix(self, face: Face) -> Matrix:
         """Frame -> crop."""
@@ -174,7 +202,7 @@ class NeuralSwap:
     def __init__(self, workshop: Workshop) -> None:
         self._workshop = workshop
         self._swapper: Swapper | None = None
-        self._last: tuple[str, list[Pixels], list[float], Styles] | None = None
+        self._last: tuple[str, list[Pixels], list[float], Identity, Styles] | None = None
         """What was made of the photos worn last: most changes are of other parameters."""
 
     def prepare(self, params: NeuralSwapParams) -> Render:
@@ -185,24 +213,33 @@ class NeuralSwap:
         """
         swapper = self._swapper
         if swapper is None or swapper.model != params.model:
-            swapper = Swapper(self._workshop.models, params.model, self._workshop.embedder())
-        styles = self._styles(swapper, params)
+            swapper = Swapper(self._workshop.models, params.model)
+        identity, styles = self._identity(swapper, params)
+        own = None
+        if params.strength != 1 and identity:
+            own = OwnIdentities(swapper, identity, params.strength, keep=self._workshop.live)
         self._swapper = swapper
         box = soft_box(swapper.side * params.boost, max(params.feather, 0.01))
         return _Worn(
-            swapper, styles, params, box, self._masker(params.occluder), self._masker(params.regions)
+            swapper, styles, own, params, box, self._masker(params.occluder), self._masker(params.regions)
         )
 
     def _masker(self, model: str) -> Masker | None:
         return Masker(self._workshop.models, model) if model else None
 
-    def _styles(self, swapper: Swapper, params: NeuralSwapParams) -> Styles:
+    def _identity(self, swapper: Swapper, params: NeuralSwapParams) -> tuple[Identity, Styles]:
+        """Who is worn, for swappers that are told an embedding, and what they are told of it."""
         if swapper.family.identity == "none":
-            return ()
+            return (), ()
         names = [name for name in params.face.split("+") if name]
         if not names:
             raise UsageError(
                 "neural_swap has no face to wear", "`faceswapd face add` a photo, then set its name as face"
+            )
+        if MASK in (*names, params.other_face):
+            raise Unwearable(
+                f"neural_swap cannot wear {MASK!r}: it is painted, and nobody",
+                "wear it by mesh_swap, or a face with a photo by neural_swap",
             )
         other = [params.other_face] if params.other_face and params.blend > 0 else []
         first = (1 - params.blend if other else 1.0) / len(names)
@@ -211,18 +248,19 @@ class NeuralSwap:
         photos = [self._workshop.wardrobe.photo(name) for name in [*names, *other]]
         last = self._last
         if last is not None and last[0] == swapper.model and last[2] == shares and _equal(last[1], photos):
-            return last[3]
+            return last[3:]
         worn = [
             (photo, self._face(photo, name).anchors, share)
             for photo, name, share in zip(photos, [*names, *other], shares, strict=True)
             if share > 0
         ]
-        styles = swapper.styles(worn)
-        self._last = (swapper.model, photos, shares, styles)
-        return styles
+        identity = swapper.identity(worn)
+        styles = swapper.told(identity) if identity else swapper.styles(worn)
+        self._last = (swapper.model, photos, shares, identity, styles)
+        return identity, styles
 
     def _face(self, photo: Pixels, name: str) -> Face:
-        faces = self._workshop.tracker().track(Frame(0, 0, photo), every_frame=False).faces
+        faces = FaceTracker(self._workshop.models).track(Frame(0, 0, photo), every_frame=False).faces
         if not faces:
             raise BadInputError(
                 f"no face in the photo of {name!r}", "use one that shows a face from the front, well lit"

@@ -3,10 +3,15 @@
 from collections.abc import Iterable
 from typing import Literal
 
+from ..core.errors import UsageError
 from ..faces.face import Face
 
 Who = Literal["all", "first"]
 WHO = "Who wears it: everybody, or only who was there first; all others are shown as they are."
+
+
+class Unwearable(UsageError):
+    """A processor cannot wear a face that another one can."""
 
 
 def wearers(faces: Iterable[Face], who: Who) -> tuple[list[Face], list[Face]]:

@@ -26,7 +26,9 @@ from faceswapd.inference.shelf import Shelf
 GAIN = np.array([0.5, 0.25, 0.75], np.float32)
 """What the first, second and third channel of a picture is multiplied by, in the network's own numbers."""
 SHIFT = 0.1
-"""What one unit of the source's first, second and third number adds to the channel of that place."""
+"""What one unit of the source's first, second and third number adds to the channel of that place,"""
+LOUD = 20.0
+"""and so many times that where the source is a unit vector, whose 512 numbers are about 0.04."""
 UNIT_GREEN = (0.0, 1.0, 0.0)
 SIGNED_GREEN = (-1.0, 1.0, -1.0)
 MARK = 0.012
@@ -78,10 +80,11 @@ def swapper(
     batch: int | str = 1,
     names: Sequence[str] = ("target", "source", "output"),
     picture_source: int = 0,
+    loud: float = LOUD,
     shut: bool = False,
     half: bool = False,
 ) -> bytes:
-    """out = target * GAIN + SHIFT * (first three numbers of the source), marks in `green` (in network numbers).
+    """out = target * GAIN + SHIFT * loud * (first three numbers of the source), marks in `green` (network numbers).
 
     With `picture_source` the three numbers are the means of the source picture's channels. `shut` writes the
     graph so that it works for a batch of 1 only, `half` one that computes in float16 between its casts.
@@ -119,7 +122,7 @@ def swapper(
     else:
         nodes[:0] = [helper.make_node("MatMul", [source, "choose"], ["three"])]
         choose = np.zeros((512, 3), np.float32)
-        choose[(0, 1, 2), (0, 1, 2)] = SHIFT
+        choose[(0, 1, 2), (0, 1, 2)] = SHIFT * loud
         weights["choose"] = choose
         given = [batch, 512]
     if with_emap:
@@ -521,7 +524,9 @@ SWAPPERS: dict[str, Callable[[], bytes]] = {
     "reswapper_256": partial(swapper, 256, "arcface_128", UNIT_GREEN),
     "instyle_256_a": partial(swapper, 256, "arcface_128", UNIT_GREEN),
     "hyperswap_1a_256": partial(swapper, 256, "arcface_128", SIGNED_GREEN),
-    "ghost_1_256": partial(swapper, 256, "arcface_112_v1", SIGNED_GREEN, names=("target", "source", "781")),
+    "ghost_1_256": partial(
+        swapper, 256, "arcface_112_v1", SIGNED_GREEN, names=("target", "source", "781"), loud=1.0
+    ),
     "simswap_256": partial(swapper, 256, "arcface_112_v1", UNIT_GREEN),
     "simswap_unofficial_512": partial(
         swapper, 512, "arcface_112_v1", UNIT_GREEN, names=("input", "onnx::Gemm_1", "output")

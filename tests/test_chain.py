@@ -12,6 +12,7 @@ from faceswapd.faces.face import Face, Sighting
 from faceswapd.processors.chain import Chain, ChainBuilder
 from faceswapd.processors.processor import Effect, Picture, Processor, Render
 from faceswapd.processors.registry import Registry
+from faceswapd.processors.wearer import Unwearable
 
 FACES = tuple(
     Face(n, np.zeros(4, np.float32), np.zeros((478, 3), np.float32), 1.0) for n in (1, 2)
@@ -259,6 +260,35 @@ def test_a_face_is_worn_by_the_step_that_wears_faces() -> None:
     assert by.changed(off, (SetFace("ada"),)).face == "ada"
     with pytest.raises(UsageError, match="no processor wears faces"):
         builder(Paint()).changed(Chain(), (SetFace("ada"),))
+
+
+class Picky(Wear):
+    """Cannot wear the mask."""
+
+    name: ClassVar[str] = "picky"
+
+    def prepare(self, params: WearParams) -> Render:
+        if params.face == "mask":
+            raise Unwearable("picky cannot wear 'mask'", "wear it by wear")
+        return super().prepare(params)
+
+
+def test_a_face_that_one_step_cannot_wear_is_worn_by_another_or_nothing_changes() -> None:
+    by = builder(Wear(), Picky())
+    ada = {"face": "ada"}
+
+    def faces(chain: Chain) -> list[tuple[str, object]]:
+        return [(s.name, s.params["face"]) for s in chain.states]
+
+    both = build(ProcessorSettings("wear", params=ada), ProcessorSettings("picky", False, ada), by=by)
+    assert faces(by.changed(both, (SetFace("mask"),))) == [("wear", "mask"), ("picky", "ada")]
+    on = by.changed(both, (SetProcessor("picky", enabled=True),))
+    with pytest.raises(UsageError, match="picky cannot wear 'mask': wear it by wear"):
+        by.changed(on, (SetFace("mask"),))
+    assert faces(on) == [("wear", "ada"), ("picky", "ada")]
+    alone = build(ProcessorSettings("picky", False, ada), by=by)
+    with pytest.raises(UsageError, match="picky cannot wear 'mask'"):
+        by.changed(alone, (SetFace("mask"),))
 
 
 def test_the_state_tells_the_whole_chain() -> None:

@@ -23,6 +23,7 @@ from faceswapd.processors.neural_swap import NeuralSwap, NeuralSwapParams
 from faceswapd.processors.processor import Picture, Workshop, render_many
 from faceswapd.processors.registry import registry
 from faceswapd.processors.track_faces import FaceTracker
+from faceswapd.processors.wearer import Unwearable
 
 PHOTO = np.asarray(cv2.imread(str(Path(__file__).parent.parent / "capture/assets/portrait.jpg")), np.uint8)
 BGR = (200, 100, 40)
@@ -90,12 +91,15 @@ def embedding(
     return np.asarray(blocks @ mix)
 
 
-def told(model: str, photo: Pixels, face: Face) -> NDArray[np.float32]:
-    """The first three numbers that each model has to be told of a face."""
+def told(
+    model: str, photo: Pixels, face: Face, embed: Callable[[str, int], NDArray[np.float32]] | None = None
+) -> NDArray[np.float32]:
+    """The first three numbers that each model has to be told of a face; `embed` takes the place of `embedding`."""
+    embed = embed or (lambda template, seed: embedding(photo, face, template, seed))
     if model == "cscs_256":
-        raws = [embedding(photo, face, "ffhq_512", seed) for seed in (2, 3)]
+        raws = [embed("ffhq_512", seed) for seed in (2, 3)]
         return np.asarray(np.sum([raw / np.linalg.norm(raw) for raw in raws], axis=0)[:3])
-    raw = embedding(photo, face)
+    raw = embed("arcface_112_v2", 1)
     unit = raw / np.linalg.norm(raw)
     if model in ("inswapper_128", "reswapper_128", "reswapper_256", "instyle_256_a"):
         latent = unit @ standins.emap()
@@ -115,6 +119,8 @@ def told(model: str, photo: Pixels, face: Face) -> NDArray[np.float32]:
 def expected(model: str, told: NDArray[np.float32]) -> NDArray[np.float32]:
     """The BGR that BGR has to become: by each model's own normalisation, which is written down here once more."""
     rgb = np.array(BGR[::-1], np.float32)
+    if model not in ("ghost_1_256", "blendswap_256", "uniface_256"):
+        told = told * standins.LOUD
     if model == "simswap_256":
         mean, std = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
         out = ((rgb / 255 - mean) / std * standins.GAIN + standins.SHIFT * told) * 255
@@ -305,6 +311,54 @@ def test_identities_are_blended_and_averaged(wear: Wear, engines: Engines, face:
     np.testing.assert_array_equal(averaged.pixels, half.pixels)
 
 
+@pytest.mark.parametrize("model", ["inswapper_128", "hyperswap_1a_256", "ghost_1_256", "cscs_256"])
+@pytest.mark.parametrize("strength", [0.65, 1.35])
+def test_the_identity_is_drawn_to_the_wearers_own_or_away_from_it(
+    model: str, strength: float, wear: Wear, face: Face
+) -> None:
+    def drawn(template: str, seed: int) -> NDArray[np.float32]:
+        worn = embedding(PHOTO, face, template, seed)
+        own = embedding(np.full(PHOTO.shape, BGR, np.uint8), face, template, seed)
+        line = strength * worn / np.linalg.norm(worn) + (1 - strength) * own / np.linalg.norm(own)
+        return np.asarray(line / np.linalg.norm(line) * np.linalg.norm(worn), np.float32)
+
+    want = expected(model, told(model, PHOTO, face, drawn))
+    picture = wear(model=model, strength=strength)(plain(face))
+    np.testing.assert_allclose(at(picture, face, 50), want, atol=1.5)
+    neutral = wear(model=model)(plain(face))
+    assert np.abs(np.subtract(at(neutral, face, 50), want)).max() > 2, "it makes a difference"
+
+
+def test_strength_is_for_models_that_are_told_an_embedding(wear: Wear, face: Face) -> None:
+    some, other = (wear(model="uniface_256", strength=s)(plain(face)) for s in (1.0, 0.6))
+
+    np.testing.assert_array_equal(some.pixels, other.pixels)
+
+
+def test_the_wearers_own_identity_is_that_of_the_frame_as_it_came(
+    engines: Engines, wear: Wear, face: Face
+) -> None:
+    painted = replace(plain(face), original=PHOTO[:, ::-1].copy())
+    came = replace(plain(face), original=np.full(PHOTO.shape, BGR, np.uint8))
+
+    by_mirrored, by_plain, alone = (
+        wear(model="hyperswap_1a_256", strength=0.65)(p) for p in (painted, came, plain(face))
+    )
+    np.testing.assert_array_equal(by_plain.pixels, alone.pixels)
+    assert at(by_mirrored, face, 50) != at(alone, face, 50)
+
+
+def test_many_frames_with_a_strength_are_what_they_are_one_by_one(wear: Wear, face: Face) -> None:
+    render, other = wear(strength=0.8), Face(9, face.box, face.points * np.float32(0.8), 1.0)
+    pictures = [
+        Picture(pixels, (face, other)) for pixels in (PHOTO.copy(), PHOTO[::-1].copy(), PHOTO[:, ::-1].copy())
+    ]
+    alone = [render(Picture(p.pixels.copy(), p.faces)).pixels for p in pictures]
+
+    for together, single in zip(render_many(render, pictures), alone, strict=True):
+        np.testing.assert_array_equal(together.pixels, single)
+
+
 def test_only_the_first_wears_it_and_the_others_are_spared(wear: Wear, face: Face) -> None:
     small = Face(7, face.box * 0.5, face.points * np.float32(0.5), 1.0)
     picture = wear(faces="first")(Picture(np.full(PHOTO.shape, BGR, np.uint8), (face, small)))
@@ -392,6 +446,12 @@ def test_deepfacelive_models_bring_their_own_face_and_mask(tmp_path: Path, face:
     x, y = np.rint(beyond @ back[:, :2].T + back[:, 2])[0].astype(int)
     assert picture.pixels[y, x].tolist() == list(BGR), "the model's own mask leaves it"
     assert picture.treated == {face.id}
+
+
+@pytest.mark.parametrize("params", [{"face": "mask"}, {"face": "ada+mask"}, {"other_face": "mask"}])
+def test_the_painted_mask_has_no_identity_to_wear(params: dict[str, str], wear: Wear) -> None:
+    with pytest.raises(Unwearable, match="neural_swap cannot wear 'mask': .* wear it by mesh_swap"):
+        wear(**params)
 
 
 def test_a_missing_model_is_named_with_the_command_that_brings_it(tmp_path: Path) -> None:
