@@ -1,6 +1,7 @@
 """A microphone's sound brought onto the computer's clock: its own crystal is up to some 100 ppm off."""
 
 import math
+from collections import deque
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,7 @@ _TREMBLE_NS = 2_000_000  # no block pulls the loop by more: one that a busy mach
 _OFF = 1e-3  # no crystal is further off
 _STEP_NS = 5_000_000  # an error of that size
 _STEP_S = 0.25  # that stays for so long is no trembling: the device has lost samples, or given some twice
-_GAP_NS = 1_000_000_000  # and one of this size needs no proof
+_GAP_NS = 1_000_000_000  # and one of this size needs no proof: a new stretch begins after it
 _TAPS = 16
 _PHASES = 4096
 
@@ -31,14 +32,21 @@ class Straightener:
 
     A delay-locked loop of second order smooths the times of the blocks and learns the device's true rate
     (F. Adriaensen, Using a DLL to filter time, 2005); the samples are then interpolated at our own ticks.
-    What a device loses becomes silence of the same length, and what it gives twice is cut. Not safe for
-    several threads.
+    What a device loses becomes silence of the same length, a second at most: after more the next stretch
+    has its own time. What it gives twice is cut. Not safe for several threads.
     """
 
     def __init__(self, channels: int, rate: int = RATE) -> None:
         self._rate = rate
         self._kernels = _kernels()
+        self._channels = channels
         self._step_ns = self._nominal_ns = 1e9 / rate  # of the device, as learnt and as it says
+        self._before: deque[Block] = deque()  # the ends of earlier stretches, not taken yet
+        self._begin()
+
+    def _begin(self) -> None:
+        """A stretch without long gaps; what was learnt of the crystal stays."""
+        channels = self._channels
         self._off_s = 0.0  # for how long blocks have been off by a step
         self._next_ns: float | None = None  # when the next block begins, by the loop
         self._first_ns = 0  # of output sample 0
@@ -53,6 +61,9 @@ class Straightener:
         count = len(block.samples)
         if not count:
             return
+        if self._next_ns is not None and block.captured_ns - self._next_ns > _GAP_NS:
+            self._before.append(Block(self._ready, self._ready_ns))
+            self._begin()
         if self._next_ns is None:
             self._next_ns, self._first_ns = float(block.captured_ns), block.captured_ns
         error_ns = block.captured_ns - self._next_ns
@@ -75,7 +86,7 @@ class Straightener:
         """The samples of a block that fit in; before it, silence for what was lost."""
         assert self._next_ns is not None
         self._off_s = self._off_s + len(samples) / self._rate if abs(error_ns) > _STEP_NS else 0.0
-        if self._off_s < _STEP_S and error_ns <= _GAP_NS:
+        if self._off_s < _STEP_S:
             return samples
         self._off_s = 0.0
         if error_ns < 0:
@@ -87,14 +98,30 @@ class Straightener:
         return samples
 
     def take(self, until_ns: int) -> Block | None:
-        """The samples before `until_ns` that were not taken yet, as far as they are there."""
-        wanted = math.ceil((until_ns - self._first_ns) * self._rate / 1e9) - self._given
-        samples, self._ready = self._ready[: max(0, wanted)], self._ready[max(0, wanted) :]
-        if not len(samples):
-            return None
-        begin_ns = self._first_ns + round(self._given * 1e9 / self._rate)
-        self._given += len(samples)
-        return Block(samples, begin_ns)
+        """The samples before `until_ns` that were not taken yet, as far as they are there: one stretch."""
+        while self._before:
+            taken, rest = self._cut(self._before.popleft(), until_ns)
+            if len(rest.samples):
+                self._before.appendleft(rest)
+            if len(taken.samples):
+                return taken
+            if len(rest.samples):
+                return None
+        taken, rest = self._cut(Block(self._ready, self._ready_ns), until_ns)
+        self._ready = rest.samples
+        self._given += len(taken.samples)
+        return taken if len(taken.samples) else None
+
+    def _cut(self, block: Block, until_ns: int) -> tuple[Block, Block]:
+        """What is before this time, and the rest."""
+        count = max(0, math.ceil((until_ns - block.captured_ns) * self._rate / 1e9))
+        rest_ns = block.captured_ns + round(count * 1e9 / self._rate)
+        return Block(block.samples[:count], block.captured_ns), Block(block.samples[count:], rest_ns)
+
+    @property
+    def _ready_ns(self) -> int:
+        """When the first sample that can be taken was heard."""
+        return self._first_ns + round(self._given * 1e9 / self._rate)
 
     def _append(self, samples: Samples, begin_ns: float, end_ns: float) -> None:
         """Samples that last from `begin_ns` to `end_ns`: our ticks within are places among them."""

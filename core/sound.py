@@ -37,9 +37,10 @@ class Ear(Protocol):
         """Begins to listen. Raises NoDeviceError, BusyError."""
 
     def take(self, until_ns: int) -> Block | None:
-        """What was heard since the last call and before `until_ns`; None if nothing.
+        """What was heard since the last call and before `until_ns`, a stretch of it; None if nothing is left.
 
-        Exactly `RATE` samples a second of the clock: blocks that follow each other fit without a seam.
+        Exactly `RATE` samples a second of the clock: blocks that follow each other fit without a seam, but
+        where nothing was heard for more than a second.
         """
 
     def close(self) -> None:

@@ -27,6 +27,7 @@ from ..processors.processor import Workshop
 from ..processors.registry import registry
 from ..sinks.fanout import Fanout
 from ..sinks.orphans import Journal
+from ..sinks.recorder import Recorder
 from ..sinks.sink import Sink
 from ..trust.disclosure import Disclosure
 from ..trust.failclosed import Gate, Policy
@@ -38,6 +39,7 @@ from .logs import Relay
 from .outputs import kind
 from .places import Places
 from .presets import Presets
+from .recorders import Recorders
 from .recording import Recordings
 from .state import Problems, Rooms, StateBoard
 from .threads import share_cores
@@ -56,8 +58,8 @@ class Ending:
     stats: Stats
     first_frame_s: float | None
     """From the call of `run` to the first processed frame; None if there was none."""
-    recorded: tuple[str, ...] = ()
-    """The films of the last recording."""
+    films: tuple[str, ...] = ()
+    """What was written: the outputs that are films, then the last recording."""
 
 
 @dataclass(slots=True)
@@ -76,6 +78,8 @@ class App:
     """Called once, when the first processed frame has been handed out."""
     show_link: bool = False
     """Logs a one-time link to the web remote; it is a secret, so for a person's terminal only."""
+    recorders: Recorders | None = None
+    """What made those sinks that are films, so that all hear one microphone; None: one of its own."""
     relay: Relay | None = None
     """Where the log comes by, for clients that listen to it."""
     stop: asyncio.Event = field(default_factory=asyncio.Event)
@@ -154,7 +158,8 @@ class App:
                     for task in (running, *helpers):
                         task.cancel()
         first_s = None if live.first_ns is None else (live.first_ns - started_ns) / 1e9
-        return Ending(board.state(), board.stats(), first_s, recordings.record_status().films)
+        films = [film for sink in self.sinks if isinstance(sink, Recorder) for film in sink.progress.films]
+        return Ending(board.state(), board.stats(), first_s, (*films, *recordings.record_status().films))
 
     async def _outputs(self, house: AsyncExitStack, problems: Problems) -> tuple[Fanout, Recordings]:
         """Opens the sinks, which show the placeholder from now on, and begins what is to be recorded."""
@@ -167,10 +172,11 @@ class App:
             self.sinks, self.settings.size, self.settings.fps, self.clock, self.meter,
             on_failure=failed, on_recovery=lambda sink: problems.say(sink.name, ""),
         )  # fmt: skip
-        journal = Journal(self.places.state / "recordings")
+        recorders = self.recorders or Recorders(self.settings, self.clock, Journal(self.places.recordings))
         recordings = Recordings(
-            self.settings, fanout, self.clock, journal, problem=lambda text: problems.say("record", text)
+            self.settings, fanout, recorders, problem=lambda text: problems.say("record", text)
         )
+        self._hear_films(problems)
         await fanout.start()
         house.push_async_callback(fanout.close)
         house.push_async_callback(recordings.close)
@@ -178,6 +184,17 @@ class App:
         if self.settings.record.path is not None:
             await recordings.start_recording(self.settings.record.path)
         return fanout, recordings
+
+    def _hear_films(self, problems: Problems) -> None:
+        """What a user should know of the films among the outputs is a problem of the run."""
+        loop = asyncio.get_running_loop()
+        for sink in self.sinks:
+            if isinstance(sink, Recorder):
+
+                def notice(text: str, name: str = sink.name) -> None:  # in the film's thread
+                    loop.call_soon_threadsafe(problems.say, name, text)
+
+                sink.on_notice = notice
 
     def _engines(self, house: AsyncExitStack, problems: Problems) -> tuple[Engines, Pool]:
         """The engines and the pool that their provider bears; nothing is loaded yet."""

@@ -1,7 +1,7 @@
 """What the words after `--output` mean."""
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from ..capture.devices import find_virtual_camera, first_virtual_camera
@@ -12,9 +12,10 @@ from ..sinks.memory import MemorySink
 from ..sinks.mjpeg import PORT, MjpegSink
 from ..sinks.pipewire import PipeWireSink
 from ..sinks.push import FORMATS, PushSink
+from ..sinks.recorder import Recorder
 from ..sinks.sink import Sink
 from ..sinks.v4l2 import V4l2Sink
-from ..sinks.video import CONTAINERS, VideoSink
+from ..sinks.video import CONTAINERS
 from ..sinks.virtualcam import VirtualcamSink
 
 HOW = {
@@ -25,17 +26,23 @@ HOW = {
 """How a user gets a virtual camera."""
 
 
-def make_outputs(words: Iterable[str], size: Size, fps: float, *, overwrite: bool = False) -> list[Sink]:
+Film = Callable[[Path], Sink]
+"""A film's path -> what writes it."""
+
+
+def make_outputs(
+    words: Iterable[str], size: Size, fps: float, film: Film, *, overwrite: bool = False
+) -> list[Sink]:
     """The sinks of a run, the first one being its main one; none of them is open yet.
 
     `none` and `memory:` keep no frame, they count them. Raises NoDeviceError for a virtual camera that is
-    not there, UsageError for a word that means nothing.
+    not there, UsageError for a word that means nothing or a film that exists, unless `overwrite`.
     """
     named = tuple(words)
     for word in named:
         if named.count(word) > 1:
             raise UsageError(f"output {word} is named twice", "name it once")
-    return [_output(word, size, fps, overwrite) for word in named] or [MemorySink("none", keep=0)]
+    return [_output(word, size, fps, film, overwrite) for word in named] or [MemorySink("none", keep=0)]
 
 
 def how_to_get_one() -> str:
@@ -45,7 +52,7 @@ def how_to_get_one() -> str:
 
 def kind(sink: Sink) -> str:
     """What a sink is, in the words of the state document."""
-    if isinstance(sink, VideoSink):
+    if isinstance(sink, Recorder):
         return "film"
     if isinstance(sink, MjpegSink | PushSink):
         return "stream"
@@ -64,7 +71,7 @@ def _else() -> str:
     return "pipewire: for the desktop's own, or none" if sys.platform.startswith("linux") else "none"
 
 
-def _output(word: str, size: Size, fps: float, overwrite: bool) -> Sink:
+def _output(word: str, size: Size, fps: float, film: Film, overwrite: bool) -> Sink:
     if word in ("none", "memory:"):
         return MemorySink(word, keep=0)
     scheme, colon, rest = word.partition(":")
@@ -75,7 +82,9 @@ def _output(word: str, size: Size, fps: float, overwrite: bool) -> Sink:
     if word.startswith("pipewire:"):
         return PipeWireSink(size, fps, word.removeprefix("pipewire:") or "faceswapd")
     if Path(word).suffix.lower() in CONTAINERS:
-        return VideoSink(Path(word), size, fps, overwrite=overwrite)
+        if Path(word).exists() and not overwrite:
+            raise UsageError(f"{word} exists", "give another name, or say --overwrite")
+        return film(Path(word))
     if not sys.platform.startswith("linux"):
         return VirtualcamSink("" if word == "auto" else word, size, fps)
     device = first_virtual_camera() if word == "auto" else find_virtual_camera(word)

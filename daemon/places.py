@@ -40,6 +40,11 @@ class Places:
     presets: Path
     state: Path
 
+    @property
+    def recordings(self) -> Path:
+        """Notes of the films that are being written."""
+        return self.state / "recordings"
+
     @classmethod
     def of_the_user(cls) -> "Places":
         """The platform's own places."""

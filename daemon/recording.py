@@ -9,17 +9,14 @@ from typing import Protocol
 import platformdirs
 import structlog
 
-from ..capture.microphone import Microphone
 from ..core.abilities import RecordStatus
-from ..core.clock import Clock
 from ..core.errors import BusyError, MissingInputError, UsageError
 from ..core.settings import RecordSettings, Settings
-from ..core.sound import Ear
-from ..sinks.orphans import Journal
-from ..sinks.recorder import Limits, Recorder
+from ..sinks.recorder import Recorder
 from ..sinks.replay import ReplayBuffer
 from ..sinks.sink import Sink
 from ..sinks.video import CONTAINERS
+from .recorders import Recorders
 
 log = structlog.get_logger(__name__)
 
@@ -41,8 +38,7 @@ class Recordings:
         self,
         settings: Settings,
         outlets: Outlets,
-        clock: Clock,
-        journal: Journal,
+        recorders: Recorders,
         *,
         problem: Callable[[str], None] = lambda _: None,
         today: Callable[[], time.struct_time] = time.localtime,
@@ -50,8 +46,7 @@ class Recordings:
         """`problem` is told what a user should know of the recording, a line; empty when all is well."""
         self._settings = settings
         self._outlets = outlets
-        self._clock = clock
-        self._journal = journal
+        self._recorders = recorders
         self._problem = problem
         self._today = today
         self._recorder: Recorder | None = None
@@ -88,19 +83,13 @@ class Recordings:
         async with self._changing:
             if self._recorder is not None:
                 raise BusyError(f"{self._recorder.name} is being recorded", "stop that recording first")
-            settings, loop = self._settings, asyncio.get_running_loop()
-            record = settings.record
-            film = await asyncio.to_thread(film_path, path, record, self._today())
+            loop = asyncio.get_running_loop()
+            film = await asyncio.to_thread(film_path, path, self._settings.record, self._today())
 
             def notice(text: str) -> None:
                 loop.call_soon_threadsafe(self._say, recorder, text)
 
-            recorder = Recorder(
-                film, settings.size, settings.fps, self._clock,
-                encoder=record.encoder, quality=record.quality, constant=record.constant_rate,
-                limits=Limits(record.segment_s, record.max_bytes, record.keep_free),
-                ear=self._ear(record), journal=self._journal, on_notice=notice,
-            )  # fmt: skip
+            recorder = self._recorders.film(film, on_notice=notice)
             self._recorder = self._last = recorder
             self._say(recorder, "")
             try:
@@ -133,12 +122,8 @@ class Recordings:
 
     async def start_replay(self) -> None:
         """Begins to keep the last moments, where that is set. Raises as `ReplayBuffer.open`."""
-        settings, record = self._settings, self._settings.record
-        if record.save_last_s is not None:
-            replay = ReplayBuffer(
-                record.save_last_s, settings.size, settings.fps,
-                encoder=record.encoder, quality=record.quality,
-            )  # fmt: skip
+        replay = self._recorders.replay()
+        if replay is not None:
             await self._outlets.add(replay)
             self._replay = replay
 
@@ -167,7 +152,7 @@ class Recordings:
         """Told of every sink that has failed; True if it was the recording, which is over then."""
         if sink is self._replay:
             self._replay = None
-        if not isinstance(sink, Recorder):
+        if not isinstance(sink, Recorder) or sink is not self._last:
             return False
         log.warning("record.ended", film=sink.name, error=str(error))
         self._say(sink, str(error))
@@ -178,16 +163,11 @@ class Recordings:
     async def recover(self) -> None:
         """Finishes the films of earlier runs that were cut off, beside everything else."""
         try:
-            films = await asyncio.to_thread(self._journal.recover)
+            films = await asyncio.to_thread(self._recorders.journal.recover)
         except OSError as error:  # the notes cannot be read: recording goes on without them
             log.warning("record.unrecovered", error=str(error))
             return
         self._recovered = tuple(str(film) for film in films)
-
-    def _ear(self, record: RecordSettings) -> Ear | None:
-        if not record.sound:
-            return None
-        return Microphone(self._clock, record.microphone, record.av_delay_ms / 1000)
 
     async def _finish(self, recorder: Recorder) -> None:
         self._recorder = None

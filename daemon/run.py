@@ -6,6 +6,7 @@ import logging
 import math
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -15,16 +16,18 @@ from rich.console import Console
 from .. import __version__
 from ..capture.devices import first_virtual_camera
 from ..capture.sources import make_source
+from ..core.clock import SystemClock
 from ..core.errors import UsageError
 from ..core.settings import ControlSettings, ProcessorSettings, Settings
 from ..inference.providers import check_installation
 from ..processors.library import Library
-from ..sinks.video import CONTAINERS
+from ..sinks.orphans import Journal
 from . import places
 from .app import App, Ending
 from .logs import Relay, configure
 from .options import run_settings
 from .outputs import how_to_get_one, make_outputs
+from .recorders import Recorders
 from .report import Report, report, show, to_json
 from .state import StateBoard
 
@@ -41,11 +44,10 @@ def run(args: argparse.Namespace) -> int:
     settings = run_settings(args)
     library = Library(places.data_dir())
     settings = wearing(settings, library, args.face, args.consent, chosen=args.processors is not None)
-    films = [word for word in settings.outputs if Path(word).suffix.lower() in CONTAINERS]
     app = _app(settings, library, overwrite=args.overwrite)
     app.relay, app.on_ready, app.show_link = relay, _say_ready, sys.stderr.isatty()
     ending = serve(app)
-    saved = [*films, *ending.recorded]
+    saved = [film for film in ending.films if Path(film).exists()]  # without a frame there is none
     result = report(ending.state, ending.stats, saved[0] if saved else None, ending.first_frame_s)
     _tell(result, as_json=args.json, quiet=settings.for_s is None)
     return 0
@@ -80,13 +82,17 @@ def serve(app: App) -> Ending:
 
 def _app(settings: Settings, library: Library, *, overwrite: bool) -> App:
     check_installation()
+    here = places.Places.of_the_user()
+    recorders = Recorders(settings, SystemClock(), Journal(here.recordings))
+    film = partial(recorders.film, overwrite=overwrite)
     return App(
         settings=settings,
-        sinks=make_outputs(settings.outputs, settings.size, settings.fps, overwrite=overwrite),
+        sinks=make_outputs(settings.outputs, settings.size, settings.fps, film, overwrite=overwrite),
+        recorders=recorders,
         source=make_source(settings.source, settings.size, settings.fps, settings.loop),
         library=library,
         version=__version__,
-        places=places.Places.of_the_user(),
+        places=here,
     )
 
 

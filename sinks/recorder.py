@@ -61,6 +61,7 @@ class Recorder:
         encoder: str = "auto",
         quality: int = QUALITY,
         limits: Limits = Limits(),
+        overwrite: bool = False,
         constant: bool = False,
         ear: Ear | None = None,
         journal: Journal | None = None,
@@ -68,7 +69,9 @@ class Recorder:
         make_film: MakeFilm | None = None,
         free: Free = free,
     ) -> None:
-        """`constant`: one picture every 1 / `fps`, repeated or left out as need be; else each at its own time.
+        """`overwrite`: a film of the first one's name makes room; else it is refused.
+
+        `constant`: one picture every 1 / `fps`, repeated or left out as need be; else each at its own time.
 
         `ear` is where sound comes from. `on_notice` is told, in the recorder's thread, what a user should
         know: a line. Raises UsageError for a suffix that is no film's.
@@ -76,14 +79,15 @@ class Recorder:
         self._path = path
         self._size, self._fps, self._clock = size, fps, clock
         self._quality = quality
-        self._limits = limits
+        self._limits, self._overwrite = limits, overwrite
         self._ear = ear
         self._space = DiskSpace(path.parent, limits.keep_free, free)
         self._look_ns = 0
         self._times = Retimer(fps, constant=constant)
         make = make_film or self._film
         make(path, encoder, frozenset())  # a wrong name is said before anything is opened
-        self._reel = Reel(path, fps, make, encoder, journal, on_notice)
+        self.on_notice = on_notice
+        self._reel = Reel(path, fps, make, encoder, journal, lambda text: self.on_notice(text))
         self._progress = self._reel.progress
         self._pause = threading.Event()
 
@@ -131,8 +135,8 @@ class Recorder:
         """
         if self._pause.is_set():
             self._times.skip()
-            if self._ear is not None:
-                self._ear.take(frame.captured_ns)  # and forgets it
+            while self._ear is not None and self._ear.take(frame.captured_ns):
+                continue  # it is forgotten
             return
         self._look()
         for due in self._times.place(frame):
@@ -157,7 +161,7 @@ class Recorder:
     def _hear(self, until_ns: int) -> None:
         """Sound up to this time of the recording."""
         skipped_ns = self._times.skipped_ns
-        if self._ear is not None and (block := self._ear.take(until_ns + skipped_ns)):
+        while self._ear is not None and (block := self._ear.take(until_ns + skipped_ns)):
             self._reel.put_sound(block.samples, block.captured_ns - skipped_ns)
 
     def _fill_end(self, last: Frame) -> int:
@@ -194,6 +198,7 @@ class Recorder:
         return VideoSink(
             path, self._size, self._fps,
             encoder=encoder, quality=self._quality, whole=False, without=without,
+            overwrite=self._overwrite and path == self._path,
             sound=self._ear.channels if self._ear else 0,
         )  # fmt: skip
 

@@ -13,6 +13,8 @@ from ..core.sound import RATE, Samples
 _PER_CHANNEL = 80_000
 """Bits per second: speech and music without a loss that is heard, with AAC and with Opus."""
 _LAYOUTS = {1: "mono", 2: "stereo"}
+LATE_S = 0.5
+"""What was not heard so long after its picture is silence."""
 
 
 class Soundtrack:
@@ -24,7 +26,7 @@ class Soundtrack:
         stream: Any = file.add_stream(name, rate=RATE)
         stream.layout = _LAYOUTS[channels]
         stream.bit_rate = _PER_CHANNEL * channels
-        self._stream = stream
+        self.stream = stream
         self._channels = channels
         self._next = 0
 
@@ -49,7 +51,7 @@ class Soundtrack:
 
     def flush(self) -> list["Packet[Any]"]:
         """The end."""
-        return list(self._stream.encode(None)) if self._next else []
+        return list(self.stream.encode(None)) if self._next else []
 
     def _encode(self, samples: Samples) -> list["Packet[Any]"]:
         if not len(samples):
@@ -58,4 +60,4 @@ class Soundtrack:
         sound = av.AudioFrame.from_ndarray(planes, format="fltp", layout=_LAYOUTS[self._channels])
         sound.sample_rate, sound.time_base, sound.pts = RATE, Fraction(1, RATE), self._next
         self._next += len(samples)
-        return list(self._stream.encode(sound))
+        return list(self.stream.encode(sound))

@@ -23,7 +23,7 @@ from ..core.sound import Samples
 from .encoders import CODECS, QUALITY, TIME_BASE, Encoder, EncoderLostError, choose
 from .planes import Planes
 from .sink import WhenFull
-from .soundtrack import Soundtrack
+from .soundtrack import LATE_S, Soundtrack
 
 log = structlog.get_logger(__name__)
 
@@ -50,8 +50,6 @@ CONTAINERS = {
     ".mkv": Container("matroska", CODECS, {}, _MKV),
     ".webm": Container("webm", ("vp9", "av1"), {}, _MKV),
 }
-
-_SOUND_LATE_S = 0.5  # what was not heard so long after its picture is silence
 
 
 class VideoSink:
@@ -205,7 +203,7 @@ class VideoSink:
         self._mux(self._encode(picture))
         if self._soundtrack is not None:
             # The file waits for both: without sound, silence, or pictures would wait in memory.
-            self._write(self._soundtrack.silence(float(pts * TIME_BASE) - _SOUND_LATE_S))
+            self._write(self._soundtrack.silence(float(pts * TIME_BASE) - LATE_S))
 
     def put_sound(self, samples: Samples, at_ns: int) -> None:
         """Encodes sound whose first sample was heard at `at_ns`, on the clock of the frames' `captured_ns`.

@@ -39,7 +39,7 @@ class FakeStream:
 def test_what_is_heard_comes_at_the_time_it_was_heard() -> None:
     clock = ManualClock()
     clock.ns = 50_000_000_000
-    microphone = Microphone(clock, "desk", delay_s=0.1, stream=FakeStream)
+    microphone = Microphone(clock, "desk", delay_s=0.1, stream=FakeStream).ear()
     microphone.open()
     stream = FakeStream.made[-1]
     assert (stream.asked["device"], stream.asked["samplerate"]) == ("desk", RATE)
@@ -61,6 +61,49 @@ def test_what_is_heard_comes_at_the_time_it_was_heard() -> None:
     assert stream.log == ["start", "close"]
 
 
+def test_two_listeners_share_one_stream_and_hear_the_same() -> None:
+    clock = ManualClock()
+    microphone, made = Microphone(clock, stream=FakeStream), len(FakeStream.made)
+    first, second = microphone.ear(), microphone.ear()
+    first.open()
+    stream = FakeStream.made[-1]
+    stream.give(np.full((4800, 1), 0.25, np.float32), heard_s_ago=0.1)
+    second.open()
+    clock.advance(0.1)
+    stream.give(np.full((4800, 1), 0.5, np.float32), heard_s_ago=0.1)
+
+    one, two = first.take(clock.ns), second.take(clock.ns)
+    assert one is not None
+    assert two is not None
+    assert two.captured_ns - one.captured_ns == 100_000_000
+    assert one.samples[6000:9000] == pytest.approx(0.5, abs=0.01)
+    assert two.samples[1000:4000] == pytest.approx(0.5, abs=0.01)
+    first.close()
+    assert stream.log == ["start"]
+    second.close()
+    assert stream.log == ["start", "close"]
+    assert len(FakeStream.made) == made + 1
+    first.open()
+    assert first.take(clock.ns) is None  # nothing of before
+    assert len(FakeStream.made) == made + 2
+
+
+def test_a_microphone_that_could_not_be_opened_can_be_tried_again() -> None:
+    errors: list[Exception] = [PortAudioError("Device unavailable")]
+
+    def stream(**asked: Any) -> FakeStream:
+        if errors:
+            raise errors.pop()
+        return FakeStream(**asked)
+
+    ear = Microphone(ManualClock(), stream=stream).ear()
+    with pytest.raises(BusyError):
+        ear.open()
+    ear.open()
+    ear.close()
+    assert FakeStream.made[-1].log == ["start", "close"]
+
+
 def refusing(error: Exception) -> Any:
     def stream(**_: Any) -> None:
         raise error
@@ -72,14 +115,14 @@ def test_a_microphone_that_cannot_be_had_is_said() -> None:
     with pytest.raises(NoDeviceError, match="desk: No input device"):
         Microphone(
             ManualClock(), "desk", stream=refusing(ValueError("No input device matching 'desk'"))
-        ).open()
+        ).ear().open()
     with pytest.raises(BusyError, match=r"microphone cannot be opened \(Device unavailable\)"):
-        Microphone(ManualClock(), stream=refusing(PortAudioError("Device unavailable"))).open()
+        Microphone(ManualClock(), stream=refusing(PortAudioError("Device unavailable"))).ear().open()
     with pytest.raises(KeyError):  # a bug stays one
-        Microphone(ManualClock(), stream=refusing(KeyError("x"))).open()
+        Microphone(ManualClock(), stream=refusing(KeyError("x"))).ear().open()
 
 
 def test_without_the_package_it_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "sounddevice", None)
     with pytest.raises(NoDeviceError, match=r"faceswapd\[sound\]"):
-        Microphone(ManualClock()).open()
+        Microphone(ManualClock()).ear().open()

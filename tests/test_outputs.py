@@ -2,17 +2,23 @@ import sys
 from pathlib import Path
 
 import pytest
+from fakes import ManualClock
 
 from faceswapd.core.errors import NoDeviceError, UsageError
 from faceswapd.daemon import outputs
 from faceswapd.daemon.outputs import kind, make_outputs
+from faceswapd.sinks.recorder import Recorder
 from faceswapd.sinks.sink import Sink
 
 SIZE = (640, 360)
 
 
+def film(path: Path) -> Sink:
+    return Recorder(path, SIZE, 30, ManualClock())
+
+
 def made(*words: str) -> list[Sink]:
-    return make_outputs(words, SIZE, 30)
+    return make_outputs(words, SIZE, 30, film)
 
 
 @pytest.mark.parametrize(
@@ -54,8 +60,11 @@ def test_without_a_virtual_camera_the_ways_to_one_are_told(monkeypatch: pytest.M
         made("auto")
 
 
-def test_an_existing_film_is_refused_when_it_is_opened(tmp_path: Path) -> None:
-    (tmp_path / "mine.mp4").write_text("mine")
-    (sink,) = made(str(tmp_path / "mine.mp4"))
-    with pytest.raises(UsageError, match="exists"):
-        sink.open()
+def test_an_existing_film_is_refused_unless_it_may_be_overwritten(tmp_path: Path) -> None:
+    mine = tmp_path / "mine.mp4"
+    mine.write_text("mine")
+    with pytest.raises(UsageError, match=r"mine\.mp4 exists.*--overwrite"):
+        made(str(mine))
+    assert mine.read_text() == "mine"
+    (sink,) = make_outputs([str(mine)], SIZE, 30, film, overwrite=True)
+    assert kind(sink) == "film"

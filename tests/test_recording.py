@@ -18,6 +18,7 @@ from faceswapd.core.errors import BusyError, DeviceLostError, MissingInputError,
 from faceswapd.core.meter import Meter
 from faceswapd.core.settings import RecordSettings, Settings
 from faceswapd.daemon.config import load
+from faceswapd.daemon.recorders import Recorders
 from faceswapd.daemon.recording import Recordings, film_path
 from faceswapd.sinks.fanout import Fanout
 from faceswapd.sinks.orphans import Journal
@@ -39,8 +40,9 @@ class House:
         settings = Settings(size=(64, 48), record=RecordSettings(folder=str(folder), **record))
         self.journal = Journal(folder / "journal")
         self.recordings = Recordings(
-            settings, self.fanout, SystemClock(), self.journal, problem=self.said.append, today=lambda: NOW
-        )
+            settings, self.fanout, Recorders(settings, SystemClock(), self.journal),
+            problem=self.said.append, today=lambda: NOW,
+        )  # fmt: skip
 
     async def show(self, frames: int) -> None:
         for n in range(frames):
@@ -195,6 +197,42 @@ def test_a_recording_with_sound_listens(tmp_path: Path, monkeypatch: pytest.Monk
     house.live(work())
     with av.open(str(tmp_path / "loud.mp4")) as film:
         assert [stream.type for stream in film.streams] == ["video", "audio"]
+
+
+def test_a_recording_and_the_last_moments_hear_one_microphone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    streams: list[dict[str, Any]] = []
+
+    class FakeStream:
+        def __init__(self, **asked: Any) -> None:
+            streams.append(asked)
+
+        def start(self) -> None:
+            pass
+
+        def close(self) -> None:
+            pass
+
+    monkeypatch.setitem(sys.modules, "sounddevice", SimpleNamespace(InputStream=FakeStream))
+    house = House(tmp_path, sound=True, save_last_s=5.0)
+
+    async def work() -> None:
+        await house.recordings.start_replay()
+        await house.recordings.start_recording("loud.mp4")
+        times = SimpleNamespace(currentTime=1.0, inputBufferAdcTime=1.0)
+        for _ in range(30):
+            streams[0]["callback"](np.full((480, 1), 0.5, np.float32), 480, times, None)
+            await house.show(2)
+            await asyncio.sleep(0.01)
+        await house.recordings.save_last("goal.mp4")
+
+    house.live(work())
+    assert len(streams) == 1
+    for name in ("loud.mp4", "goal.mp4"):
+        with av.open(str(tmp_path / name)) as film:
+            loudest = max(float(np.abs(part.to_ndarray()).max()) for part in film.decode(audio=0))
+        assert loudest > 0.3, name
 
 
 def test_a_microphone_that_is_not_there_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,11 +1,14 @@
+from collections.abc import Set
 from pathlib import Path
 
 import av
 import pytest
+from recorder_fakes import Failing
 
 from faceswapd.capture.pattern import Pattern, counter
-from faceswapd.core.errors import MissingInputError, UsageError
+from faceswapd.core.errors import ConfigError, DeviceLostError, MissingInputError, UsageError
 from faceswapd.core.frame import Frame
+from faceswapd.sinks.encoders import CANDIDATES, Encoder, settings
 from faceswapd.sinks.replay import ReplayBuffer
 
 SIZE = (320, 240)
@@ -82,3 +85,51 @@ def test_what_cannot_be_saved_is_said(tmp_path: Path) -> None:
 def test_what_makes_no_sense_is_refused(keep_s: float, size: tuple[int, int]) -> None:
     with pytest.raises(UsageError):
         ReplayBuffer(keep_s, size, 30)
+
+
+def test_memory_is_bounded() -> None:
+    replay = opened(2)
+    sizes: list[int] = []
+    for n in range(900):
+        replay.put(shot(n))
+        sizes.append(replay.kept_bytes)
+    assert max(sizes[600:]) < 1.2 * max(sizes[200:500])
+    assert sizes[-1] < 400_000
+
+
+def test_an_encoder_that_fails_is_replaced_by_the_next_one(tmp_path: Path) -> None:
+    class Fragile(ReplayBuffer):
+        def put(self, frame: Frame) -> None:
+            if frame.seq == 60:
+                assert self._take is not None
+                self._take._video = Failing(self._take._video, 0)  # type: ignore[assignment]
+            super().put(frame)
+
+    replay = Fragile(30, SIZE, 30, encoder="libx264")
+    replay.open()
+    for n in range(150):
+        replay.put(shot(n))
+    replay.save(tmp_path / "a.mkv")
+    numbers = [n for n, _ in seen(tmp_path / "a.mkv")]
+    assert numbers[0] == 60  # what another encoder gave cannot be joined to it
+    assert numbers == [*range(60, 60 + len(numbers))]
+
+
+def test_when_no_encoder_is_left_it_ends() -> None:
+    class Hopeless(ReplayBuffer):
+        def put(self, frame: Frame) -> None:
+            if self._take is not None:
+                self._take._video = Failing(self._take._video, 0)  # type: ignore[assignment]
+            super().put(frame)
+
+    def choose(without: Set[str]) -> Encoder:
+        if without:
+            raise ConfigError("no encoder works here")
+        return settings(next(c for c in CANDIDATES if c.name == "libx264"), SIZE, 30, live=True)
+
+    replay = Hopeless(5, SIZE, 30, choose=choose)
+    replay.open()
+    replay.put(shot(0))
+    with pytest.raises(DeviceLostError, match="libx264 failed"):
+        replay.put(shot(1))
+    replay.close()

@@ -13,6 +13,7 @@ from faceswapd.capture.straighten import Straightener
 from faceswapd.core.frame import Frame
 from faceswapd.core.sound import RATE, Block
 from faceswapd.sinks.recorder import Limits, Recorder
+from faceswapd.sinks.replay import ReplayBuffer
 
 SIZE = (64, 48)
 FPS = 30.0
@@ -40,6 +41,8 @@ class Bells:
         self.log.append("open")
 
     def take(self, until_ns: int) -> Block | None:
+        # What was heard more than a minute ago is forgotten.
+        self._heard = max(self._heard, round(((until_ns - BEGIN_NS) / 1e9 - 60) * RATE / 480) * 480)
         while (begin_s := self._heard / self._rate - 0.3) < min(
             (until_ns - BEGIN_NS) / 1e9 + 0.05, self._ends_s
         ):
@@ -169,3 +172,42 @@ def test_sound_goes_on_over_segments_and_pauses(tmp_path: Path) -> None:
     heard, seen = tones(tmp_path / "pause.mp4"), flashes(tmp_path / "pause.mp4")
     assert seen == pytest.approx([1, 2, 3, 4, 5], abs=0.05)
     assert heard == pytest.approx(seen, abs=0.012)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".mov"])
+def test_a_replay_has_its_sound_in_step(tmp_path: Path, suffix: str) -> None:
+    replay = ReplayBuffer(5, SIZE, FPS, encoder="libx264", ear=Bells(ppm=200))
+    replay.open()
+    for each in shown(0, 30 * 20):
+        replay.put(each)
+    path = tmp_path / f"goal{suffix}"
+    seconds = replay.save(path)
+    replay.close()
+
+    with av.open(str(path)) as film:
+        lasts = {s.type: float((s.duration or 0) * (s.time_base or 0)) for s in film.streams}
+    if suffix != ".mkv":  # it does not tell the length of its streams
+        assert lasts == pytest.approx({"video": seconds, "audio": seconds}, abs=0.1)
+    heard, seen = after_its_begin(tones(path)), after_its_begin(flashes(path))
+    assert len(seen) in (5, 6)
+    assert heard == pytest.approx(seen, abs=0.010)
+
+
+def after_its_begin(times: list[float]) -> list[float]:
+    """Without what began before the film did: its first 40 ms of sound may be missing."""
+    return [at for at in times if at > 0.1]
+
+
+def test_after_a_long_silence_a_replay_begins_anew_and_keeps_little(tmp_path: Path) -> None:
+    replay = ReplayBuffer(3, SIZE, FPS, encoder="libx264", ear=Bells())
+    replay.open()
+    for first in (0, 30 * 3600):  # an hour without a picture
+        for each in shown(first, first + 100):
+            replay.put(each)
+    assert replay.save(tmp_path / "goal.mp4") < 100 / FPS + 0.1
+    heard, seen = tones(tmp_path / "goal.mp4"), flashes(tmp_path / "goal.mp4")
+    assert after_its_begin(heard) == pytest.approx(after_its_begin(seen), abs=0.010)
+    assert len(seen) >= 3
+    assert replay.kept_bytes < 200_000
+    replay.close()
+    assert replay.kept_bytes == 0

@@ -67,10 +67,31 @@ def test_a_tone_stays_a_tone() -> None:
 
 
 def test_what_a_device_loses_is_silence_and_nothing_moves() -> None:
-    first_ns, sound = straightened(20, 8000, 0, 100, lost_s=(5, 7))
-    assert np.abs(sound[round(5.2 * 8000) : round(6.8 * 8000)]).max() < 0.01
+    first_ns, sound = straightened(20, 8000, 0, 100, lost_s=(5, 5.9))
+    assert np.abs(sound[round(5.3 * 8000) : round(5.9 * 8000)]).max() < 0.01
     for at_s in (2, 9, 18):
         assert abs(late_ms(first_ns, sound, 8000, 100, at_s)) < 6
+
+
+def test_after_a_long_silence_a_new_stretch_has_its_own_time() -> None:
+    straightener = Straightener(1, 8000)
+    one = np.ones((800, 1), np.float32)
+    for n in range(5):
+        straightener.put(Block(one, BEGIN_NS + n * 100_000_000))
+    later_ns = BEGIN_NS + 3600 * 10**9
+    for n in range(5):
+        straightener.put(Block(-one, later_ns + n * 100_000_000))
+
+    assert (first := straightener.take(BEGIN_NS + 200_000_000)) is not None
+    assert (rest := straightener.take(later_ns + 100_000_000)) is not None
+    assert (second := straightener.take(later_ns + 100_000_000)) is not None
+    assert straightener.take(later_ns + 100_000_000) is None
+    assert (first.captured_ns, rest.captured_ns) == (BEGIN_NS, BEGIN_NS + 200_000_000)
+    assert second.captured_ns == later_ns
+    assert (len(first.samples), len(second.samples)) == (1600, 800)
+    assert len(rest.samples) == pytest.approx(2400, abs=8)
+    assert rest.samples[:2000].min() > 0.9
+    assert second.samples[100:].max() < -0.9
 
 
 def test_a_block_of_the_past_is_left_out() -> None:
