@@ -1,7 +1,6 @@
 """The screen as a source: all of it, one monitor, or a region."""
 
 import re
-import time
 from typing import Any, Protocol
 
 import cv2
@@ -12,10 +11,11 @@ from ..core.errors import DeviceLostError, NoDeviceError, UsageError
 from ..core.frame import Pixels
 from ..core.settings import Size
 from .source import Shot
+from .ticker import Ticker
 
 log = structlog.get_logger(__name__)
 
-FORMS = "say screen:, screen:NUMBER of a monitor, screen:all or screen:X,Y,WIDTHxHEIGHT"
+FORMS = "say screen:, screen:NUMBER of a monitor, screen:all, screen:X,Y,WIDTHxHEIGHT or screen:window=TITLE"
 _REGION = re.compile(r"(-?\d+),(-?\d+),(\d+)x(\d+)")
 
 Area = dict[str, int]
@@ -39,7 +39,7 @@ class Display(Protocol):
 class Screen:
     """Pictures of the screen, `fps` times a second, the mouse pointer included.
 
-    On Linux this reads an X11 display; a Wayland desktop shows only its X11 windows that way.
+    On Linux this reads an X11 display; what Wayland shows is for `ScreenCast`.
     """
 
     paced = False
@@ -55,7 +55,7 @@ class Screen:
         self._display: Display | None = None
         self._area: Area = {}
         self._size: Size = (0, 0)
-        self._due_s = 0.0
+        self._ticker = Ticker(fps)
 
     @property
     def size(self) -> Size:
@@ -75,15 +75,12 @@ class Screen:
             display.close()
             raise
         self._display, self._size = display, (first.width, first.height)
-        self._due_s = time.monotonic()
+        self._ticker.start()
 
     def read(self) -> Shot:
         """Waits for the next tick, then takes a picture. Raises DeviceLostError when the display is gone."""
         assert self._display is not None, "not open"
-        # Ticks that have passed while nobody read are left out, so that no burst follows.
-        now_s = time.monotonic()
-        self._due_s = max(self._due_s + 1 / self.fps, now_s)
-        time.sleep(self._due_s - now_s)
+        self._ticker.wait()
         try:
             taken = self._display.grab(self._area)
         except _refusals() as error:
@@ -117,6 +114,17 @@ class Screen:
         if not 0 < number <= len(each):
             raise NoDeviceError(f"source {self.name}", f"monitors are numbered from 1 to {len(each)}")
         return each[number - 1]
+
+
+def monitors() -> list[Area]:
+    """The area of each monitor, in the system's order. Raises NoDeviceError without a display or the package."""
+    display = _display("screen:")
+    try:
+        return list(display.monitors)[1:]
+    except _refusals() as error:
+        raise NoDeviceError(f"monitors cannot be listed ({error})", FORMS) from error
+    finally:
+        display.close()
 
 
 def _bgr(pixels: Pixels) -> Pixels:

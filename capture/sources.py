@@ -7,10 +7,10 @@ from urllib.parse import unquote, urlsplit
 from ..core.errors import MissingInputError, NoDeviceError, UsageError
 from ..core.settings import Size
 from .camera import Camera
+from .desktop import desktop_source
 from .devices import Device, System, cameras, find_camera, find_virtual_camera, first_camera
 from .pattern import Pattern
 from .portrait import MOST_FACES, Portrait
-from .screen import Screen
 from .source import Source
 from .still import SUFFIXES, Still
 from .stream import SCHEMES, URL, Stream
@@ -36,7 +36,7 @@ def make_source(
     if spec == "pattern:":
         return Pattern(size, fps)
     if spec.startswith("screen:"):
-        return Screen(spec, fps)
+        return desktop_source(spec, fps)
     if spec.startswith("portrait:"):
         return Portrait(size, fps, _faces(spec))
     if spec.startswith("file:"):

@@ -25,10 +25,13 @@ def devices(args: argparse.Namespace) -> int:
     from ..capture.desktop import desktop_monitors, desktop_windows
     from ..capture.devices import cameras, virtual_cameras
 
+    configure(logging.WARNING)
     found = {"cameras": cameras(), "virtual_cameras": virtual_cameras()}
-    shown = {"monitors": desktop_monitors(), "windows": desktop_windows()}
+    monitors, windows = desktop_monitors(), desktop_windows()
     if args.json:
-        sys.stdout.write(msgspec.json.encode(found | shown).decode() + "\n")
+        sys.stdout.write(
+            msgspec.json.encode({**found, "monitors": monitors, "windows": windows}).decode() + "\n"
+        )
         return 0
     console = Console(soft_wrap=True)
     for title, listed in found.items():
@@ -38,7 +41,7 @@ def devices(args: argparse.Namespace) -> int:
         for device in listed:
             table.add_row(device.name, device.path, "\n".join(str(f) for f in device.formats))
         console.print(table if listed else f"{title.replace('_', ' ')}: none", highlight=False)
-    _desktop(console, shown["monitors"], shown["windows"])
+    _desktop(console, monitors, windows)
     if not found["virtual_cameras"]:
         console.print(how_to_get_one(), style="yellow", highlight=False)
     return 0

@@ -164,7 +164,7 @@ class PipeWireSink:
             abi.OBJECT_BUFFERS,
             abi.PARAM_BUFFERS,
             {
-                abi.BUFFERS: pod_range(4, 2, 8),
+                abi.BUFFERS: pod_range(pod_int(4), pod_int(2), pod_int(8)),
                 abi.BLOCKS: pod_int(1),
                 abi.SIZE: pod_int(self._bytes),
                 abi.STRIDE: pod_int(self._size[0]),

@@ -72,9 +72,6 @@ def wait_until(holds: "object", seconds: float = 5.0) -> None:
         time.sleep(0.05)
 
 
-Process = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
-
-
 class Reader:
     """A stream that reads the camera of this label for a while."""
 
@@ -82,8 +79,7 @@ class Reader:
         self.label = label
         self.got: list[tuple[float, bytes]] = []
         self.library = abi.load()
-        self.process = Process(self.on_process)
-        self.events = abi.Events(version=2, process=ctypes.cast(self.process, ctypes.c_void_p))
+        self.events = abi.Events(version=2, process=abi.Process(self.on_process))
 
     def read(self, seconds: float) -> None:
         library = self.library

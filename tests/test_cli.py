@@ -147,7 +147,9 @@ def test_passthrough_is_explicit_and_ends_by_itself(capsys: pytest.CaptureFixtur
 
 def test_devices_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["devices", "--json"]) == 0
-    assert set(json.loads(capsys.readouterr().out)) == {"cameras", "virtual_cameras"}
+    assert set(json.loads(capsys.readouterr().out)) == {
+        "cameras", "virtual_cameras", "monitors", "windows",
+    }  # fmt: skip
 
 
 def test_doctor_names_every_model_and_its_engine(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,17 +1,14 @@
-import os
-import shutil
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+from x11_desktop import Painter, missing, x_server
 
-from faceswapd.capture.screen import Area, Screen
+from faceswapd.capture.screen import Area, Screen, monitors
 from faceswapd.capture.sources import make_source
 from faceswapd.core.errors import DeviceLostError, NoDeviceError, UsageError
 
@@ -113,6 +110,8 @@ def test_a_display_that_goes_away_is_lost() -> None:
 def test_without_the_package_it_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "mss", None)
     monkeypatch.setitem(sys.modules, "mss.exception", None)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    monkeypatch.delenv("XDG_SESSION_TYPE", raising=False)
     source = make_source("screen:", (640, 480), 30)
     with pytest.raises(NoDeviceError, match=r"faceswapd\[screen\]"):
         source.open()
@@ -122,23 +121,22 @@ def test_without_the_package_it_says_how_to_get_it(monkeypatch: pytest.MonkeyPat
 def desktop(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """A real X server without a screen."""
     pytest.importorskip("mss", reason="the package mss is not installed")
-    if not shutil.which("Xvfb"):
-        pytest.skip("Xvfb is not installed")
-    reader, writer = os.pipe()
-    words = ["Xvfb", "-displayfd", str(writer), "-screen", "0", "800x600x24", "-nolisten", "tcp", "-noreset"]
-    with subprocess.Popen(words, pass_fds=[writer], stderr=subprocess.DEVNULL) as server:
-        os.close(writer)
-        with os.fdopen(reader) as told:
-            name = f":{told.readline().strip()}"
+    if why := missing():
+        pytest.skip(why)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    with x_server() as name:
         monkeypatch.setenv("DISPLAY", name)
         yield name
-        server.terminate()
 
 
-def test_a_real_display_is_read(desktop: str, tmp_path: Path) -> None:
-    if not shutil.which("xsetroot"):
-        pytest.skip("xsetroot is not installed")
-    subprocess.run(["xsetroot", "-display", desktop, "-solid", "#2040c0"], check=True)
+def test_its_monitors_are_listed(desktop: str) -> None:
+    (area,) = monitors()
+    assert (area["left"], area["top"], area["width"], area["height"]) == (0, 0, 800, 600)
+
+
+def test_a_real_display_is_read(desktop: str) -> None:
+    painter = Painter(desktop)
+    painter.window("wall", (0, 0), (800, 600), 0x2040C0)
     screen = Screen("screen:100,100,320x240", 30)
     screen.open()
     try:
@@ -147,3 +145,4 @@ def test_a_real_display_is_read(desktop: str, tmp_path: Path) -> None:
         assert pixels[10, 10].tolist() == [0xC0, 0x40, 0x20]
     finally:
         screen.close()
+        painter.close()
