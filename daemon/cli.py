@@ -64,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     process = _add(commands, "process", "pictures, films and folders through the same processors", _process)
     add_process_options(process)
 
-    devices = _add(commands, "devices", "cameras and virtual cameras of this machine", _devices)
+    devices = _add(commands, "devices", "cameras, virtual cameras, monitors and windows of this machine", _devices)
     devices.add_argument("--json", action="store_true")
 
     face = _add(commands, "face", "the faces that can be worn, each with its consent", _face)
