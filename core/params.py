@@ -32,6 +32,8 @@ class ParamInfo(msgspec.Struct, frozen=True, omit_defaults=True):
     step: float | None = None
     enum: tuple[str, ...] = ()
     unit: str = ""
+    examples: tuple[str, ...] = ()
+    """Of a text: some of the values that it may have."""
 
 
 P = TypeVar("P", bound=Params)
@@ -79,17 +81,18 @@ def _parsed(info: ParamInfo | None, name: str, text: str) -> Value:
 
 
 def _info(name: str, hint: Any, default: Value) -> ParamInfo:
-    base, meta = hint, msgspec.Meta()
+    base, meta, extra = hint, msgspec.Meta(), dict[str, Any]()
     for arg in getattr(hint, "__metadata__", ()):
         if isinstance(arg, msgspec.Meta):
             meta, base = arg, hint.__origin__
+            extra |= arg.extra_json_schema or {}
     enum: tuple[str, ...] = ()
     if get_origin(base) is Literal:
         enum, base = get_args(base), str
-    extra = meta.extra_json_schema or {}
     return ParamInfo(
         name=name, type=base.__name__, default=default, help=meta.description or "",
         min=meta.ge, max=meta.le, step=extra.get("step"), enum=enum, unit=extra.get("unit", ""),
+        examples=tuple(extra.get("examples", ())),
     )  # fmt: skip
 
 

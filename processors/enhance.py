@@ -16,7 +16,7 @@ from ..faces.face import Face
 from ..faces.templates import crop_matrix
 from ..inference.picture_model import PictureModel
 from .processor import Picture, Render, Workshop
-from .wearer import Who, wearers
+from .wearer import WHOSE, Who, check_who, wearers
 
 
 class EnhanceParams(Params, frozen=True):
@@ -25,9 +25,7 @@ class EnhanceParams(Params, frozen=True):
     model: Annotated[str, Meta(description="The enhancer, as `faceswapd models list` names it.")] = (
         "gfpgan_1.4"
     )
-    faces: Annotated[
-        Who, Meta(description="Whose face: everybody's, or only that of who was there first.")
-    ] = "all"
+    faces: Annotated[Who, Meta(description=WHOSE)] = "all"
     blend: Annotated[
         float,
         Meta(ge=0, le=1, description="How much of the restored face.", extra_json_schema={"step": 0.05}),
@@ -99,6 +97,7 @@ class Enhance:
 
     def prepare(self, params: EnhanceParams) -> Render:
         """Loads the model. Raises ModelError with the command that brings it, UsageError for no enhancer."""
+        check_who(params.faces, self._workshop)
         model = self._model
         if model is None or model.model != params.model:
             model = PictureModel(self._workshop.models, params.model)

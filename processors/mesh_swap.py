@@ -17,7 +17,7 @@ from ..faces.texture import Texture
 from ..faces.warp import Grid, normals, rasterise, skirted
 from .painted_mask import painted_mask
 from .processor import Effect, Picture, Render, Workshop
-from .wearer import WHO, Who, wearers
+from .wearer import WHO, Who, check_who, wearers
 
 MASK = "mask"
 """The name of the painted mask among the faces."""
@@ -172,6 +172,7 @@ class MeshSwap:
 
     def prepare(self, params: MeshSwapParams) -> Render:
         """Finds the face in its photo. Raises what the wardrobe raises, ModelError, and BadInputError."""
+        check_who(params.faces, self._workshop)
         if params.face == MASK:
             return _Worn(painted_mask(), params)
         return _Worn(self._texture(params.face), params)

@@ -20,8 +20,7 @@ from ..inference.swapper import Identity, Styles, Swapped, Swapper
 from .library import MASK
 from .own_identity import OwnIdentities
 from .processor import Effect, Picture, Render, Workshop
-from .track_faces import FaceTracker
-from .wearer import WHO, Unwearable, Who, wearers
+from .wearer import WHO, Unwearable, Who, check_who, wearers
 
 
 class NeuralSwapParams(Params, frozen=True):
@@ -211,9 +210,10 @@ class NeuralSwap:
         Raises UsageError for no face, ModelError with the command that brings a missing model, what the wardrobe
         raises, and BadInputError for a photo without a face.
         """
+        check_who(params.faces, self._workshop)
         swapper = self._swapper
         if swapper is None or swapper.model != params.model:
-            swapper = Swapper(self._workshop.models, params.model)
+            swapper = Swapper(self._workshop.models, params.model, self._workshop.embedder())
         identity, styles = self._identity(swapper, params)
         own = None
         if params.strength != 1 and identity:
@@ -260,7 +260,7 @@ class NeuralSwap:
         return identity, styles
 
     def _face(self, photo: Pixels, name: str) -> Face:
-        faces = FaceTracker(self._workshop.models).track(Frame(0, 0, photo), every_frame=False).faces
+        faces = self._workshop.tracker().track(Frame(0, 0, photo), every_frame=False).faces
         if not faces:
             raise BadInputError(
                 f"no face in the photo of {name!r}", "use one that shows a face from the front, well lit"

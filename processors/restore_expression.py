@@ -9,14 +9,13 @@ from msgspec import Meta
 
 from ..core.frame import Matrix, Pixels
 from ..core.params import Params
-from ..faces.align import five_points
 from ..faces.crop import enlarged, face_alpha, lay_back, moved, soft_box, take
-from ..faces.face import Face
 from ..faces.expression import LOWER, UPPER
+from ..faces.face import Face
 from ..faces.templates import crop_matrix
 from ..inference.portrait import Portrait
 from .processor import Picture, Render, Workshop
-from .wearer import Who, wearers
+from .wearer import WHOSE, Who, check_who, wearers
 
 
 class RestoreExpressionParams(Params, frozen=True):
@@ -28,9 +27,7 @@ class RestoreExpressionParams(Params, frozen=True):
             description="The name that the three models have in common: NAME_features, _motion, _generator."
         ),
     ] = "live_portrait"
-    faces: Annotated[
-        Who, Meta(description="Whose face: everybody's, or only that of who was there first.")
-    ] = "all"
+    faces: Annotated[Who, Meta(description=WHOSE)] = "all"
     factor: Annotated[
         float,
         Meta(
@@ -72,7 +69,7 @@ class _Restored:
             return
         for face in wearers(picture.faces, self.params.faces)[0]:
             if face.score > 0:  # a detector's stand-in has no mesh of its own to align a crop by
-                matrix = crop_matrix(five_points(face.points), portrait.template, portrait.side)
+                matrix = crop_matrix(face.anchors, portrait.template, portrait.side)
                 own, worn = (take(pixels, matrix, portrait.side) for pixels in (original, picture.pixels))
                 if not np.array_equal(own, worn):
                     yield _Touched(picture.pixels, face, matrix, own, worn)
@@ -122,6 +119,7 @@ class RestoreExpression:
 
     def prepare(self, params: RestoreExpressionParams) -> Render:
         """Loads the models. Raises ModelError with the command that brings them, UsageError for others."""
+        check_who(params.faces, self._workshop)
         if self._portrait is None or self._portrait.model != params.model:
             self._portrait = Portrait(self._workshop.models, params.model)
         return _Restored(self._portrait, params)

@@ -146,7 +146,7 @@ function processor({ name }, index) {
 }
 
 // One parameter's widget from its description, and the function that shows a value in it.
-function parameter(processorName, { name, type, help = "", min, max, step, enum: choices = [], unit = "" }) {
+function parameter(processorName, { name, type, help = "", min, max, step, enum: choices = [], unit = "", examples = [] }) {
   const id = `param-${processorName}-${name}`;
   const send = (value) => change("processor.set", { name: processorName, params: { [name]: value } });
   const label = make("label", { for: id, title: help }, words(name));
@@ -160,8 +160,10 @@ function parameter(processorName, { name, type, help = "", min, max, step, enum:
     return [make("div", { class: "param" }, label, input), (value) => { input.value = value; }];
   }
   if (type === "str") {
-    const input = make("input", { id, type: "text", onchange: () => send(input.value) });
-    return [make("div", { class: "param" }, label, input), (value) => { if (idle(input)) input.value = value; }];
+    const input = make("input", { id, type: "text", onchange: () => send(input.value),
+      ...(examples.length ? { list: `${id}-examples` } : {}) });
+    const list = make("datalist", { id: `${id}-examples` }, ...examples.map((value) => make("option", { value })));
+    return [make("div", { class: "param" }, label, input, list), (value) => { if (idle(input)) input.value = value; }];
   }
   const whole = type === "int", bounded = min !== undefined && max !== undefined;
   const out = make("output", { for: id });
