@@ -12,6 +12,8 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TransferSpeedColu
 from rich.table import Table
 
 from ..core.errors import FaceswapdError, UsageError
+from ..core.settings import AnalysisSettings
+from ..inference import packs
 from ..inference.catalogue import family_of, licence_text
 from ..inference.download import pull
 from ..inference.shelf import Card, Shelf
@@ -41,6 +43,14 @@ def models(args: argparse.Namespace) -> int:
     match args.action:
         case "list":
             return _list(shelf, args.json)
+        case "pull" if args.model in packs.PACKS:
+            return _pull_pack(args)
+        case "remove" | "verify" if args.model in packs.PACKS:
+            place = packs.found(args.model)
+            raise UsageError(
+                f"pack {args.model} is insightface's own, in {place}",
+                "it has no digests to verify, and other programs may use it: remove that folder yourself",
+            )
         case "pull":
             return _say(_pull(shelf, args), shelf, args.json)
         case "add":
@@ -67,6 +77,10 @@ def _list(shelf: Shelf, as_json: bool) -> int:
         if name not in cards:
             task, state = family_of(entry.family).task, "pull" if entry.url else "add"
             rows.append(Row(name, entry.family, task, entry.licence, state, 0, entry.sha256, entry.needs))
+    for pack in packs.PACKS:
+        place = packs.folder(pack)
+        size = sum(p.stat().st_size for p in place.glob("*.onnx"))
+        rows.append(Row(pack, "insightface", "analysis", packs.LICENCE, "here" if size else "pull", size))
     if as_json:
         sys.stdout.write(msgspec.json.encode(rows).decode() + "\n")
         return 0
@@ -101,6 +115,17 @@ def _pull(shelf: Shelf, args: argparse.Namespace) -> Card:
             progress.update(task, completed=here, total=total or None)
 
         return pull(shelf, args.model, date.today().isoformat(), show)
+
+
+def _pull_pack(args: argparse.Namespace) -> int:
+    """insightface downloads it itself, shows how far it is, and keeps it where its other users find it."""
+    packs.check_new(args.model)
+    _accept(args.model, packs.LICENCE, args.accept_licence)
+    place = packs.pull(args.model)
+    words = f"{args.model} is here: {place}, licence {packs.LICENCE}; use it with --analysis insightface"
+    words += "" if args.model == AnalysisSettings().pack else f" --analysis-pack {args.model}"
+    _print({"model": args.model, "folder": str(place), "licence": packs.LICENCE}, words, args.json)
+    return 0
 
 
 def _accept(model: str, licence: str, accepted: str | None) -> None:
@@ -139,16 +164,20 @@ def _verify(shelf: Shelf, model: str | None, as_json: bool) -> int:
 
 
 def _licence(shelf: Shelf, model: str) -> str:
+    if model in packs.PACKS:
+        return packs.LICENCE
     entry = shelf.known.get(model)
     return entry.licence if entry else shelf.card(model).licence
 
 
 def _say(card: Card, shelf: Shelf, as_json: bool) -> int:
-    how = "any number of faces in one run" if card.batch else "one face in each run"
+    how = ", any number of faces in one run" if card.batch else ", one face in each run"
+    if family_of(card.family).task == "detector":
+        how = ""
     here = {c.model for c in shelf.cards()}
     entry = shelf.known.get(card.model)
     lacking = [str(shelf.missing(need)) for need in (entry.needs if entry else ()) if need not in here]
-    words = f"{card.model} is here: family {card.family}, licence {card.licence}, {how}"
+    words = f"{card.model} is here: family {card.family}, licence {card.licence}{how}"
     _print(card, "\n".join([words, *(f"it needs more: {line}" for line in lacking)]), as_json)
     return 0
 

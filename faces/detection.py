@@ -58,11 +58,6 @@ class Fit:
     scale: float
     """Pixels of this picture for one of the frame, in both directions."""
 
-    def to_frame(self, boxes: Points, points: Points, scores: Points) -> list[Detection]:
-        """N x 4 boxes and N x 5 x 2 points of this picture, as detections."""
-        boxes, points = boxes / np.float32(self.scale), points / np.float32(self.scale)
-        return [Detection(b, p, float(s)) for b, p, s in zip(boxes, points, scores, strict=True)]
-
 
 def fitted(pixels: Pixels, side: int, *, square: bool) -> Fit:
     """The frame, larger or smaller, within `side` x `side`; without `square` only as high and wide as it has to be.
@@ -84,7 +79,8 @@ def fitted(pixels: Pixels, side: int, *, square: bool) -> Fit:
 def suppressed(boxes: Points, scores: Points, max_overlap: float = MAX_OVERLAP) -> NDArray[np.intp]:
     """Which of N x 4 boxes stay, surest first: none overlaps a surer one by more than `max_overlap`.
 
-    Greedy non-maximum suppression. Sides are counted as pixels are (x1 - x0 + 1), as in insightface's.
+    Greedy non-maximum suppression. Boxes are in frame space: sides are counted as its pixels are (x1 - x0 + 1), as in
+    insightface's.
     """
     left = np.argsort(-scores, kind="stable")
     x0, y0, x1, y1 = boxes.T

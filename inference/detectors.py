@@ -105,5 +105,5 @@ class ShelfDetector:
             boxes, points, scores = self._decode(outputs, (width, height))
         except ValueError as error:
             raise InferenceError(f"detector {self.model} gave {error}", "choose another detector") from error
-        kept = suppressed(boxes, scores)
-        return shown.to_frame(boxes[kept], points[kept], scores[kept])
+        boxes, points = boxes / np.float32(shown.scale), points / np.float32(shown.scale)
+        return [Detection(boxes[i], points[i], float(scores[i])) for i in suppressed(boxes, scores)]

@@ -66,11 +66,7 @@ def pull(pack: str, home: Path | None = None) -> Path:
     Raises ConfigError without insightface, UsageError for an unknown pack or one that is here, MissingInputError when
     the network fails, and ModelError for what insightface refuses.
     """
-    if pack not in PACKS:
-        raise UsageError(f"unknown pack {pack!r}", f"known are {', '.join(PACKS)}")
-    place = folder(pack, home)
-    if place.exists():
-        raise UsageError(f"pack {pack} is here already", f"to bring it anew, remove {place}")
+    place = check_new(pack, home)
     storage = module("utils.storage")
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -96,6 +92,17 @@ def pull(pack: str, home: Path | None = None) -> Path:
         with suppress(OSError):
             shutil.rmtree(new)
     log.info("pack.pulled", pack=pack, folder=str(place))
+    return place
+
+
+def check_new(pack: str, home: Path | None = None) -> Path:
+    """Where a pack that can be pulled will be. Raises UsageError and ConfigError as `pull`."""
+    if pack not in PACKS:
+        raise UsageError(f"unknown pack {pack!r}", f"known are {', '.join(PACKS)}")
+    place = folder(pack, home)
+    if place.exists():
+        raise UsageError(f"pack {pack} is here already", f"to bring it anew, remove {place}")
+    module("utils.storage")
     return place
 
 
