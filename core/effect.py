@@ -11,3 +11,5 @@ class Effect(Flag):
     """A face shows another face."""
     ANONYMIZED = auto()
     """A face was made unrecognisable."""
+    RESTORED = auto()
+    """A network drew detail of a face that the camera did not see."""

@@ -24,7 +24,7 @@ def take(pixels: Pixels, matrix: Matrix, side: int) -> Pixels:
     pixel would make a pattern of its skin.
     """
     shrunk = 1
-    while _scale(matrix) * shrunk < 0.5:
+    while scale_of(matrix) * shrunk < 0.5:
         shrunk *= 2
     if shrunk > 1:
         x0, y0, x1, y1 = _around(matrix, side, (pixels.shape[1], pixels.shape[0]), margin=2 * shrunk)
@@ -54,7 +54,7 @@ def lay_back(pixels: Pixels, crop: Pixels, alpha: masks.Mask, matrix: Matrix) ->
     x0, y0, x1, y1 = _around(matrix, side, (pixels.shape[1], pixels.shape[0]))
     if x1 <= x0 or y1 <= y0:
         return False
-    while _scale(matrix) >= 2 and side > 2:  # the crop is finer than its place: it is halved first
+    while scale_of(matrix) >= 2 and side > 2:  # the crop is finer than its place: it is halved first
         side //= 2
         matrix = enlarged(matrix, side / crop.shape[0])
         crop = np.asarray(cv2.resize(crop, (side, side), interpolation=cv2.INTER_AREA), np.uint8)
@@ -112,7 +112,7 @@ def sampled(picture: Pixels, times: int) -> list[Pixels]:
     return [np.ascontiguousarray(picture[y::times, x::times]) for y in range(times) for x in range(times)]
 
 
-def _scale(matrix: Matrix) -> float:
+def scale_of(matrix: Matrix) -> float:
     """Crop pixels per frame pixel."""
     return sqrt(abs(float(np.linalg.det(matrix[:, :2]))))
 

@@ -66,9 +66,11 @@ def test_capitals_have_at_least_a_twentieth_of_the_shorter_side() -> None:
         (Effect.ANONYMIZED, False),
         (Effect.SWAPPED, True),
         (Effect.SWAPPED | Effect.ANONYMIZED, True),
+        (Effect.RESTORED, True),
+        (Effect.RESTORED | Effect.ANONYMIZED, True),
     ],
 )
-def test_only_a_swap_is_marked(effect: Effect, shows: bool) -> None:
+def test_what_a_network_made_of_a_face_is_marked(effect: Effect, shows: bool) -> None:
     before = picture(320, 180, 60)
 
     assert bool((marked(before, effect) != before).any()) is shows

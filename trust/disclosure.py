@@ -35,8 +35,13 @@ class _Badge:
     y: int
 
 
+_SAID = Effect.SWAPPED | Effect.RESTORED
+"""What a viewer is told of. A restored face looks like its owner, but its skin and eyes are invented; an anonymised
+one tells by itself."""
+
+
 class Disclosure:
-    """Marks pictures in which a face shows another face. Keeps no state: several threads may call it."""
+    """Marks pictures in which a face is not what the camera saw. Keeps no state: several threads may call it."""
 
     def __init__(self, on: bool = True) -> None:
         self.on = on
@@ -46,7 +51,7 @@ class Disclosure:
 
         Raises DisclosureError when it cannot: the picture must not be shown.
         """
-        if not self.on or Effect.SWAPPED not in effect:
+        if not self.on or not effect & _SAID:
             return
         try:
             if not pixels.flags.writeable:
