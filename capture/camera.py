@@ -23,6 +23,8 @@ log = structlog.get_logger(__name__)
 
 SILENCE_S = 3.0
 """A camera that gives nothing for so long is lost; slow ones take two seconds for their first picture."""
+OLDEST_S = 1.0
+"""A picture that is said to be older was stamped by another clock than ours."""
 FASTEST = 480.0
 """A rate above it is a driver's way of saying that it does not know."""
 RAW = ("YUYV", "NV12", "YU12", "UYVY", "NV21", "YV12", "BGR3", "RGB3")
@@ -136,16 +138,26 @@ class Camera:
     def read(self) -> Shot:
         """The next picture. Raises DeviceLostError when the camera is gone or silent."""
         assert self._capture is not None, "not open"
-        if self._first is not None:
-            first, self._first = self._first, None
-            return Shot(first)
-        return Shot(self._picture(self._capture))
+        pixels, self._first = self._first, None
+        if pixels is None:
+            pixels = self._picture(self._capture)
+        return Shot(pixels, age_s=self._age_s(self._capture))
 
     def close(self) -> None:
         """Gives the camera back; its light goes out."""
         capture, self._capture, self._first = self._capture, None, None
         if capture is not None:
             capture.release()
+
+    def _age_s(self, capture: Capture) -> float | None:
+        """Since the last picture was exposed: Video4Linux stamps it, for most drivers on the monotonic clock.
+
+        OpenCV gives the stamp of the buffer in ms; other systems have none that could be compared.
+        """
+        if not self._linux:
+            return None
+        age_s = time.monotonic() - capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
+        return age_s if 0 <= age_s <= OLDEST_S else None
 
     def _opened(self) -> Capture:
         # Without it a read from an unplugged camera blocks for 10 s; OpenCV reads it at its first capture.

@@ -139,7 +139,12 @@ class Pump:
         if self._pace and self._source.paced and not self._on_time(shot):
             return
         if not self._stop.is_set():
-            self._offer(Frame(seq, self._clock.now_ns(), shot.pixels, shot.pts_s))
+            now_ns = self._clock.now_ns()
+            frame = Frame(seq, now_ns, shot.pixels, shot.pts_s)
+            if shot.age_s is not None:  # what the source took is the first part of the latency
+                taken_ns = now_ns - round(shot.age_s * 1e9)
+                frame = Frame(seq, taken_ns, shot.pixels, shot.pts_s, (("source", now_ns),))
+            self._offer(frame)
 
     def _on_time(self, shot: Shot) -> bool:
         """Waits until the shot's time; False when it has passed and the shot is to be skipped."""

@@ -18,6 +18,8 @@ class Shot:
     pixels: Pixels
     pts_s: float | None = None
     """Seconds from the source's beginning, never going back, also over loops; None: it is now."""
+    age_s: float | None = None
+    """How long ago the device took it (exposed, sent, decoded), where the device tells."""
 
 
 class Source(Protocol):

@@ -62,11 +62,12 @@ class State(msgspec.Struct, frozen=True):
 
 
 class Stats(msgspec.Struct, frozen=True):
-    """Numbers since the start."""
+    """Numbers since the start, but for the latency of now."""
 
     frames: int
     fps: float
     latency_ms: Quantiles
+    """Taken by the source to handed to the first output, in the last ten seconds; 0 if there was no frame."""
     stages_ms: dict[str, Quantiles]
     dropped: dict[str, int]
     face_share: float
@@ -75,6 +76,8 @@ class Stats(msgspec.Struct, frozen=True):
     uptime_s: float
     face_frames: int = 0
     """Frames with a face, while a processor that hides or replaces faces was on."""
+    latency_run_ms: Quantiles = Quantiles()
+    """The same latency since the start."""
 
 
 class SetProcessor(msgspec.Struct, frozen=True, tag="processor.set"):

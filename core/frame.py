@@ -21,7 +21,8 @@ class Frame:
     seq: int
     """Counts the frames of one source from 0; a gap is a frame that was dropped."""
     captured_ns: int
-    """When the source handed it over, on the clock of `core.clock` (monotonic)."""
+    """When it was taken, as far as its source tells, else when the source handed it over: on the clock of
+    `core.clock` (monotonic)."""
     pixels: Pixels
     pts_s: float | None = None
     """Presentation time within a film or stream, in seconds; None for a camera."""

@@ -2,7 +2,7 @@
 
 import math
 import threading
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
 
 import msgspec
 
@@ -10,6 +10,8 @@ from .frame import Frame
 
 _BASE = 1.02  # a bucket is 2 % wide: a percentile is right within 1 %
 _LOG = math.log(_BASE)
+RECENT_S = 10
+"""The latest frames of a run, in seconds: what its latency is now."""
 
 
 class Quantiles(msgspec.Struct, frozen=True):
@@ -34,6 +36,12 @@ class Histogram:
         self.total_ns += duration_ns
         self._buckets[round(math.log(max(duration_ns, 1000)) / _LOG)] += 1
 
+    def include(self, other: "Histogram") -> None:
+        """Counts what another one has counted."""
+        self.count += other.count
+        self.total_ns += other.total_ns
+        self._buckets.update(other._buckets)
+
     def quantile_ms(self, q: float) -> float:
         """The duration in ms below which a share `q` of all lies; 0 if there is none."""
         rank, seen = q * self.count, 0
@@ -48,12 +56,35 @@ class Histogram:
         return Quantiles(*(self.quantile_ms(q) for q in (0.50, 0.95, 0.99)))
 
 
+class Recent:
+    """Durations of the last `RECENT_S` seconds, forgotten a second at a time."""
+
+    def __init__(self) -> None:
+        self._seconds: deque[tuple[int, Histogram]] = deque(maxlen=RECENT_S + 1)
+
+    def add(self, duration_ns: int, at_ns: int) -> None:
+        """Counts one duration that ended now."""
+        second = at_ns // 10**9
+        if not self._seconds or second > self._seconds[-1][0]:
+            self._seconds.append((second, Histogram()))
+        self._seconds[-1][1].add(duration_ns)
+
+    def quantiles(self, now_ns: int) -> Quantiles:
+        """p50, p95 and p99 in ms; 0 if nothing was counted lately."""
+        merged = Histogram()
+        for second, histogram in self._seconds:
+            if second > now_ns // 10**9 - RECENT_S:
+                merged.include(histogram)
+        return merged.quantiles()
+
+
 class Meter:
     """What the pipeline counts and times. Any thread may report; a reader gets a consistent copy."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._stages: defaultdict[str, Histogram] = defaultdict(Histogram)
+        self._recent = Recent()
         self._counts: Counter[tuple[str, str]] = Counter()
         self._first_ns: int | None = None
         self._last_ns = 0
@@ -72,6 +103,7 @@ class Meter:
                 self._stages[stage].add(at_ns - before)
                 before = at_ns
             self._stages["latency"].add(before - frame.captured_ns)
+            self._recent.add(before - frame.captured_ns, before)
             if self._first_ns is None:
                 self._first_ns = before
             self._last_ns = before
@@ -97,9 +129,14 @@ class Meter:
         return sum(self.counted(name).values())
 
     def quantiles(self) -> dict[str, Quantiles]:
-        """{stage: percentiles}, "latency" (captured to handed over) among them."""
+        """{stage: percentiles}, "latency" (taken to handed over) among them."""
         with self._lock:
             return {name: h.quantiles() for name, h in self._stages.items()}
+
+    def latency(self, now_ns: int) -> Quantiles:
+        """What the latency is now: of the frames of the last `RECENT_S` seconds; 0 if there was none."""
+        with self._lock:
+            return self._recent.quantiles(now_ns)
 
     def mean_ms(self, name: str) -> float:
         """The mean of one histogram in ms."""

@@ -18,7 +18,7 @@ from ..control.replies import ProcessorList
 from ..core.errors import FaceswapdError, MissingInputError, UsageError
 from ..core.events import ProcessorInfo, State, Stats
 from ..core.params import read_texts
-from . import tables
+from . import latency, tables
 from .completion import completion
 
 CHUNK = 32 * 1024
@@ -134,6 +134,7 @@ def _parser() -> argparse.ArgumentParser:
     add("snapshot", "Saves the picture that is shown now.", _snapshot,
         {"name": "file", "type": Path, "metavar": "FILE.jpg"})  # fmt: skip
     add("stats", "Shows frame rate, latencies and drops.", _stats)
+    add("latency", "Says by how much a call's microphone is to be delayed.", _latency)
     add("watch", "Prints events as they come, a JSON document a line.", None,
         {"name": "topics", "nargs": "*", "default": ["state"], "metavar": "TOPIC"},
         {"name": "--interval", "type": float, "default": 1.0, "metavar": "SECONDS"})  # fmt: skip
@@ -155,6 +156,11 @@ async def _status(remote: Client, _: argparse.Namespace) -> tuple[Any, Renderabl
 async def _stats(remote: Client, _: argparse.Namespace) -> tuple[Any, RenderableType]:
     stats: Stats = await remote.stats()
     return stats, tables.stats(stats)
+
+
+async def _latency(remote: Client, _: argparse.Namespace) -> tuple[Any, RenderableType]:
+    now = latency.delay(await remote.stats())
+    return now, latency.words(now)
 
 
 async def _get(remote: Client, options: argparse.Namespace) -> tuple[Any, RenderableType]:

@@ -7,7 +7,7 @@ from rich.table import Table
 from ..core.events import State, Stats
 from ..core.meter import Quantiles
 
-STAGES = ("wait", "fit", "track", "queue", "render", "disclose", "order", "handed")
+STAGES = ("source", "wait", "fit", "track", "queue", "render", "disclose", "order", "handed")
 """The stages of a frame, in its order; their times add up to the latency."""
 
 
@@ -34,7 +34,7 @@ def report(state: State, stats: Stats, saved: str | None, first_frame_s: float |
     return Report(
         frames=stats.frames,
         fps=stats.fps,
-        latency_ms=stats.latency_ms,
+        latency_ms=stats.latency_run_ms,
         stages_ms=stats.stages_ms,
         dropped=stats.dropped,
         face_share=stats.face_share,
@@ -62,7 +62,7 @@ def show(result: Report, console: Console) -> None:
     for name in known:
         _row(table, name, result.stages_ms[name])
     table.add_section()
-    _row(table, "captured to handed over", result.latency_ms, style="bold")
+    _row(table, "taken to handed over", result.latency_ms, style="bold")
     others = sorted(set(result.stages_ms) - set(known))
     if others:
         table.add_section()

@@ -152,7 +152,8 @@ class StateBoard:
         return Stats(
             frames=self._meter.frames,
             fps=round(self._meter.fps, 2),
-            latency_ms=stages.pop("latency", Quantiles()),
+            latency_ms=self._meter.latency(self._clock.now_ns()),
+            latency_run_ms=stages.pop("latency", Quantiles()),
             loop_lag_ms=stages.pop("loop_lag", Quantiles()),
             stages_ms=stages,
             dropped=self._meter.counted("dropped"),

@@ -49,7 +49,8 @@ def stats(now: Stats) -> Table:
     """Frame rate, latency by stage, drops by cause."""
     table = _grid()
     table.add_row("frames", f"{now.frames} in {now.uptime_s:.0f} s, {now.fps:.1f} fps")
-    for name, q in {"latency": now.latency_ms, **now.stages_ms, "loop lag": now.loop_lag_ms}.items():
+    latencies = {"latency now": now.latency_ms, "of the run": now.latency_run_ms}
+    for name, q in {**latencies, **now.stages_ms, "loop lag": now.loop_lag_ms}.items():
         table.add_row(name, f"p50 {q.p50:.2f}  p95 {q.p95:.2f}  p99 {q.p99:.2f} ms")
     table.add_row("dropped", " ".join(f"{cause}={n}" for cause, n in now.dropped.items()) or "none")
     table.add_row("faces treated", f"{now.face_share:.1%}")

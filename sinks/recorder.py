@@ -82,7 +82,7 @@ class Recorder:
         self._limits, self._overwrite = limits, overwrite
         self._ear = ear
         self._space = DiskSpace(path.parent, limits.keep_free, free)
-        self._look_ns = 0
+        self._look_ns = self._late_ns = 0
         self._times = Retimer(fps, constant=constant)
         make = make_film or self._film
         make(path, encoder, frozenset())  # a wrong name is said before anything is opened
@@ -139,6 +139,7 @@ class Recorder:
                 continue  # it is forgotten
             return
         self._look()
+        self._late_ns = max(0, self._clock.now_ns() - frame.captured_ns)
         for due in self._times.place(frame):
             self._hear(due.captured_ns)
             if self._is_long(due):
@@ -167,10 +168,11 @@ class Recorder:
     def _fill_end(self, last: Frame) -> int:
         """After a silence the film lasts as long as the recording did: its last picture stands till the end.
 
+        That a frame comes later than it was taken is no silence.
         Returns the time of its last frame.
         """
         period_ns = self._times.period_ns
-        end_ns = self._clock.now_ns() - self._times.skipped_ns - period_ns
+        end_ns = self._clock.now_ns() - self._late_ns - self._times.skipped_ns - period_ns
         if self._pause.is_set() or end_ns - last.captured_ns <= _END_GAP * period_ns:
             return last.captured_ns
         self._reel.write(replace(last, captured_ns=end_ns))

@@ -1,4 +1,5 @@
 import errno
+import time
 from typing import Any
 
 import cv2
@@ -213,3 +214,16 @@ def test_elsewhere_cameras_are_opened_by_number(monkeypatch: pytest.MonkeyPatch)
     assert seen == [(1, cv2.CAP_AVFOUNDATION)]
     assert camera.size == HD
     camera.close()
+
+
+@pytest.mark.parametrize(("stamp_s_ago", "believed"), [(0.08, True), (30.0, False), (-3.0, False)])
+def test_how_old_a_picture_is_is_told_where_the_drivers_clock_is_ours(
+    stamp_s_ago: float, believed: bool
+) -> None:
+    rig = Rig()
+    rig.camera.open()
+    rig.opened[0].props[cv2.CAP_PROP_POS_MSEC] = 1000 * (time.monotonic() - stamp_s_ago)
+
+    for _ in range(2):  # also the picture that was taken at `open`
+        age_s = rig.camera.read().age_s
+        assert age_s == (pytest.approx(stamp_s_ago, abs=0.05) if believed else None)

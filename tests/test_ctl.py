@@ -207,6 +207,13 @@ def test_presets_processors_stats_and_token(daemon: Daemon, capsys: pytest.Captu
     assert daemon.commands.now.on_no_face == "freeze"
 
 
+def test_the_latency_is_told_as_what_to_do(daemon: Daemon, capsys: pytest.CaptureFixture[str]) -> None:
+    assert ctl.main(["latency"]) == 0
+    assert capsys.readouterr().out.startswith("delay your microphone by 9 ms in a call")
+    assert ctl.main(["latency", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"delay_ms": 9.0, "p99_ms": 15.0, "source_ms": None}
+
+
 def test_a_snapshot(daemon: Daemon, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert ctl.main(["snapshot", str(tmp_path / "s.jpg"), "--json"]) == 0
 

@@ -3,7 +3,7 @@ import threading
 import pytest
 from fakes import frame
 
-from faceswapd.core.meter import Histogram, Meter
+from faceswapd.core.meter import RECENT_S, Histogram, Meter, Recent
 
 MS = 1_000_000
 
@@ -77,3 +77,25 @@ def test_means() -> None:
     meter.time("run", 3 * MS)
 
     assert (meter.mean_ms("run"), meter.mean_ms("nothing")) == (2.0, 0.0)
+
+
+def test_the_latency_of_now_forgets_what_was() -> None:
+    meter, seconds = Meter(), 10**9
+    for begin_s, late_ms in ((0, 100), (10, 20)):
+        for n in range(300):
+            at_ns = (77 + begin_s) * seconds + round(n / 30 * 1e9)
+            meter.observe(frame(n, captured_ns=at_ns - late_ms * MS).marked("handed", at_ns))
+
+    assert meter.latency(97 * seconds - 1).p50 == pytest.approx(20, rel=0.011)
+    assert meter.latency(97 * seconds - 1).p99 == pytest.approx(20, rel=0.011)
+    assert meter.quantiles()["latency"].p99 == pytest.approx(100, rel=0.011)
+    assert meter.latency(107 * seconds).p50 == 0.0  # no frame for 10 s
+
+
+def test_the_latency_of_a_long_run_takes_no_more_memory() -> None:
+    recent = Recent()
+    for n in range(1000):
+        recent.add(20 * MS, n * 10**9)
+
+    assert len(recent._seconds) == RECENT_S + 1
+    assert recent.quantiles(999 * 10**9).p50 == pytest.approx(20, rel=0.011)

@@ -1,4 +1,5 @@
 import threading
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -236,3 +237,15 @@ def test_stop_ends_the_search_for_a_lost_device() -> None:
 
     assert run.source.log == ["open", "close"]
     assert run.ends == []
+
+
+def test_a_frame_was_taken_before_it_was_handed_over_where_the_source_tells() -> None:
+    class Camera(FakeSource):
+        def read(self) -> Shot:
+            return replace(super().read(), pts_s=None, age_s=0.08 if self._n > 1 else None)
+
+    run = Run(Camera([picture()] * 3, paced=False)).to_the_end()
+    now_ns = run.clock.now_ns()
+
+    assert [f.captured_ns for f in run.frames] == [now_ns, now_ns - 80_000_000, now_ns - 80_000_000]
+    assert [f.marks for f in run.frames] == [(), (("source", now_ns),), (("source", now_ns),)]

@@ -233,6 +233,19 @@ def test_a_lost_camera_is_a_gap_and_the_film_lasts_to_its_end(tmp_path: Path) ->
         assert film.duration / 1e6 == pytest.approx(10, abs=1 / FPS)
 
 
+def test_that_a_frame_comes_late_is_no_silence(tmp_path: Path) -> None:
+    clock = ManualClock()
+    sink = recorder(tmp_path / "talk.mp4", clock)
+    sink.open()
+    for n in range(30):
+        each = shot(n)
+        clock.ns = each.captured_ns + 400_000_000
+        sink.put(each)
+    clock.advance(1 / FPS)
+    sink.close()
+    assert shows(tmp_path / "talk.mp4", range(30), (n / FPS for n in range(30)))
+
+
 def test_a_constant_rate_has_a_picture_for_every_tick(tmp_path: Path) -> None:
     # 24 pictures a second and a gap, made 30 a second.
     times = [n / 24 for n in range(24)] + [2 + n / 24 for n in range(24)]

@@ -16,7 +16,7 @@ STATE = State(
 
 def stats(frames: int = 300, face_frames: int = 200) -> Stats:
     return Stats(
-        frames=frames, fps=29.97, latency_ms=Quantiles(10, 12, 14),
+        frames=frames, fps=29.97, latency_ms=Quantiles(9, 9, 9), latency_run_ms=Quantiles(10, 12, 14),
         stages_ms={"render": Quantiles(3, 4, 5), "track": Quantiles(1, 2, 3), "sink:a.mp4": Quantiles(7, 8, 9)},
         dropped={"stale": 2, "late": 1}, face_share=0.995, loop_lag_ms=Quantiles(0.1, 0.2, 0.3), uptime_s=11.0,
         face_frames=face_frames,
@@ -46,7 +46,7 @@ def test_the_object_has_the_keys_that_programs_read() -> None:
 def test_the_table_shows_stages_in_a_frames_order_and_what_was_dropped() -> None:
     text = shown(report(STATE, stats(), "a.mp4", 1.25))
 
-    assert text.index("track") < text.index("render") < text.index("captured to handed over")
+    assert text.index("track") < text.index("render") < text.index("taken to handed over")
     assert "1 late, 2 stale" in text
     assert "99.5% of 200 frames" in text
     assert "first processed frame after 1.25 s" in text

@@ -1,5 +1,6 @@
 """Sound and picture in step: a flash and a tone at the same moments, through the recorder and back."""
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,8 +10,11 @@ import pytest
 from fakes import ManualClock, picture
 from numpy.typing import NDArray
 
+from faceswapd.capture.pump import Pump
+from faceswapd.capture.source import EndOfSource, Shot
 from faceswapd.capture.straighten import Straightener
 from faceswapd.core.frame import Frame
+from faceswapd.core.meter import Meter
 from faceswapd.core.sound import RATE, Block
 from faceswapd.sinks.recorder import Limits, Recorder
 from faceswapd.sinks.replay import ReplayBuffer
@@ -29,7 +33,10 @@ class Bells:
     name = "bells"
     channels = 1
 
-    def __init__(self, ppm: float = 0.0, jitter_s: float = 0.003, ends_s: float = 1e9) -> None:
+    def __init__(
+        self, ppm: float = 0.0, jitter_s: float = 0.003, ends_s: float = 1e9, delay_s: float = 0.0
+    ) -> None:
+        self._delay_s = delay_s
         self._rate = RATE * (1 + ppm * 1e-6)
         self._jitter_s, self._ends_s = jitter_s, ends_s
         self._random = np.random.default_rng(2)
@@ -50,7 +57,10 @@ class Bells:
             tone = np.where((at_s % 1 < 0.1) & (at_s > 0.5), np.sin(2 * np.pi * 1000 * at_s), 0)
             late_s = self._random.uniform(0, self._jitter_s)
             self._straightener.put(
-                Block(tone.astype(np.float32)[:, None], BEGIN_NS + round((begin_s + late_s) * 1e9))
+                Block(
+                    tone.astype(np.float32)[:, None],
+                    BEGIN_NS + round((begin_s + late_s + self._delay_s) * 1e9),
+                )
             )
             self._heard += 480
         return self._straightener.take(until_ns)
@@ -211,3 +221,54 @@ def test_after_a_long_silence_a_replay_begins_anew_and_keeps_little(tmp_path: Pa
     assert replay.kept_bytes < 200_000
     replay.close()
     assert replay.kept_bytes == 0
+
+
+class SlowCamera:
+    """Exposes, sends and decodes for 0.12 s before it hands a picture over, and tells so unless `silent`."""
+
+    name, size, fps, paced = "camera", SIZE, FPS, False
+
+    def __init__(self, clock: ManualClock, frames: Iterator[Frame], silent: bool) -> None:
+        self._clock, self._frames, self._silent = clock, frames, silent
+
+    def open(self) -> None:
+        pass
+
+    def read(self) -> Shot:
+        taken = next(self._frames, None)
+        if taken is None:
+            raise EndOfSource
+        self._clock.ns = max(self._clock.ns, taken.captured_ns + 120_000_000)
+        return Shot(taken.pixels, age_s=None if self._silent else 0.12)
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize("silent", [False, True])
+def test_a_slow_camera_is_in_step_by_its_stamps_or_by_av_delay(tmp_path: Path, silent: bool) -> None:
+    """What the pipeline takes moves nothing; what the camera takes is known, or is laid on the sound."""
+    clock, meter = ManualClock(), Meter()
+    clock.ns = BEGIN_NS
+    path = tmp_path / "talk.mp4"
+    ear = Bells(delay_s=0.12 if silent else 0.0)
+    sink = Recorder(path, SIZE, FPS, clock, encoder="libx264", ear=ear)
+    sink.open()
+
+    def offer(frame: Frame) -> None:
+        clock.advance(0.03)  # the pipeline's own work
+        meter.observe(frame.marked("handed", clock.now_ns()))
+        sink.put(frame)
+
+    over = threading.Event()
+    pump = Pump(
+        SlowCamera(clock, shown(0, 150), silent), offer, clock, meter, on_end=lambda _: over.set()
+    )  # fmt: skip
+    pump.start()
+    assert over.wait(30)
+    now = meter.latency(clock.now_ns())
+    sink.close()
+
+    assert tones(path) == pytest.approx(flashes(path), abs=0.012)
+    assert len(tones(path)) == 4
+    assert now.p50 == pytest.approx(30 if silent else 150, rel=0.02)

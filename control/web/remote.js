@@ -235,7 +235,7 @@ function drawStats({ fps, latency_ms, dropped, frames, uptime_s }) {
     : (frames - history_.frames) / (uptime_s - history_.at);
   Object.assign(history_, { frames, at: uptime_s });
   line("fps", rate);
-  line("latency", latency_ms.p95);
+  line("latency", latency_ms.p50);
   $("drops").replaceChildren(...Object.entries(dropped).map(([cause, n]) =>
     make("div", {}, make("dt", {}, `dropped, ${cause}`), make("dd", {}, String(n)))));
 }
