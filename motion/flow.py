@@ -34,7 +34,7 @@ def factor(width: int, height: int, side: int = FLOW_SIDE) -> int:
 def reduced(grey: Grey, by: int) -> Grey:
     """The picture `by` times smaller; a border that does not fill a pixel is filled with its edge."""
     if by == 1:
-        return grey
+        return np.ascontiguousarray(grey)
     height, width = grey.shape
     down, right = -height % by, -width % by
     if down or right:
