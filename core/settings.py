@@ -9,6 +9,7 @@ Size = tuple[int, int]
 
 OnNoFace = Literal["placeholder", "freeze", "passthrough"]
 EngineName = Literal["auto", "openvino", "onnxruntime"]
+PrecisionName = Literal["auto", "fp32", "fp16", "bf16", "int8"]
 Backend = Literal["bundled", "insightface"]
 
 
@@ -25,8 +26,9 @@ class InferenceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
 
     engine: EngineName = "auto"
     provider: str = "auto"
-    """An ONNX Runtime execution provider's short name (cpu, cuda, directml, ...), or auto."""
-    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    """An execution provider's short name (cpu, cuda, openvino:gpu, ...), or auto. With several, separated by commas,
+    each may take the place of the one before it."""
+    precision: PrecisionName = "auto"
     threads: int = 0
     """Workers of the pool; 0 takes the provider's own number."""
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from ..core.errors import UsageError
-from ..core.settings import Backend, EngineName, OnNoFace, Settings
+from ..core.settings import Backend, EngineName, OnNoFace, PrecisionName, Settings
 from . import config
 
 
@@ -35,12 +35,12 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     add("--for", dest="for_s", type=float, metavar="SECONDS", help="end after so long")
     add_analysis_options(parser)
     add("--engine", choices=get_args(EngineName))
-    add("--precision", choices=("auto", "fp32", "bf16"), help="of the models' arithmetic (default: auto)")
+    add("--precision", choices=get_args(PrecisionName), help="of the models' arithmetic (default: auto)")
     add(
         "--execution-provider",
         dest="provider",
         metavar="NAME",
-        help="cpu, cuda, directml, ... (default: auto)",
+        help="cpu, cuda, openvino:gpu, ...; tensorrt,cuda allows the second in the first one's place (default: auto)",
     )
     add("--execution-threads", dest="threads", type=int, metavar="N", help="workers of the pool")
     add("--port", type=int, help="of the control channel (default: 7865)")

@@ -5,7 +5,7 @@ import json
 import os
 import platform
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
@@ -13,7 +13,7 @@ from typing import Literal
 import msgspec
 import structlog
 
-from .providers import Plan, installed_runtimes
+from .providers import Plan, Precision, installed_runtimes
 
 log = structlog.get_logger(__name__)
 
@@ -26,7 +26,7 @@ class Choice(msgspec.Struct, frozen=True):
 
     engine: Literal["onnxruntime", "openvino"]
     provider: str
-    precision: Literal["fp32", "bf16", "int8"]
+    precision: Precision
 
     def __str__(self) -> str:
         return f"{self.engine} {self.provider} {self.precision}"
@@ -41,6 +41,10 @@ class Timed(msgspec.Struct, frozen=True):
     """{choice in words: median of one run}."""
     ranges: dict[str, tuple[float, float]] = {}
     """For int8: what its convolutions are given, as it was seen here (`quantise`)."""
+    refused: dict[str, str] = {}
+    """{choice in words: why it was not taken}."""
+    confirmed: bool = True
+    """The daemon's own work has shown it; False for what only samples of the bundled portrait have."""
 
 
 class Choices:
@@ -49,9 +53,18 @@ class Choices:
     def __init__(self, path: Path) -> None:
         self._path = path
 
+    @property
+    def folder(self) -> Path:
+        """The cache folder that the file lies in."""
+        return self._path.parent
+
     def recall(self, key: str) -> Timed | None:
         """What was found under this key; None if nothing was, or if the file cannot be read."""
         return self._read().get(key)
+
+    def latest(self) -> dict[str, Timed]:
+        """{model: what was found last}, whatever the circumstances were."""
+        return {timed.model: timed for timed in self._read().values()}
 
     def remember(self, key: str, timed: Timed) -> None:
         """Writes the file anew, whole or not at all. A folder that cannot be written is logged, no more."""
@@ -78,10 +91,11 @@ class Choices:
             return {}
 
 
-def key(sha256: str, plan: Plan, candidates: Sequence[Choice]) -> str:
+def key(sha256: str, plan: Plan, candidates: Sequence[Choice], asked: Iterable[Choice] = ()) -> str:
     """Everything that decides which engine is fastest, in one digest: a change of any of it is timed anew.
 
-    The model (`sha256`), the processor, the plan of threads, the libraries' versions and what may be chosen.
+    The model (`sha256`), the processor, the plan of threads, the libraries' versions, what may be chosen and what of
+    it was `asked` for.
     """
     facts = [
         sha256,
@@ -92,6 +106,7 @@ def key(sha256: str, plan: Plan, candidates: Sequence[Choice]) -> str:
         sorted(installed_runtimes().items()),
         _version("openvino"),
         [str(c) for c in candidates],
+        sorted(str(c) for c in asked),
     ]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]
 

@@ -1,7 +1,7 @@
 """The models of a run, each served by the engine that suits it best on this machine."""
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -12,35 +12,30 @@ from platformdirs import user_cache_path, user_data_path
 from ..core.errors import ConfigError, FaceswapdError, InferenceError
 from ..core.settings import InferenceSettings
 from . import ort
-from .choices import Choice, Choices, Timed, key
+from .choices import Choice, Choices, key
 from .contracts import CONTRACTS, Contract
-from .engine import Runner, Tensor
+from .engine import Runner
+from .menu import Menu, chain, menu
 from .openvino import OpenVino
 from .ort import OnnxRuntime
-from .providers import PROVIDERS, Plan, plan, preferred, provider
+from .providers import plan, provider
 from .quantise import Ranges
+from .served import Served, Stage
+from .settling import confirm, settle
 from .shelf import Shelf, Supply
 from .store import Store
-from .tuning import Sample, medians_ms, strays
+from .tuning import Sample
 
 log = structlog.get_logger(__name__)
-
-_SAMPLES = 6
-"""Inputs kept of a model for timing it, as they come by in the daemon's own work. They stay in memory, until
-the timing is over."""
-_EVERY = 5
-"""Of so many runs one is kept: six frames in a row would show one picture."""
-_WORTH = 0.9
-"""Another engine takes over where it needs less than this share of the time; below that it is noise."""
 
 
 class Engines:
     """Loads models by name (see `Models`) and keeps them. Any thread may call.
 
-    With `engine = "auto"` a model is served by the first engine that is ready, or by the one that was fastest
-    here before. After `tune()` the others are timed on inputs that the daemon itself has seen, one model at a
-    time on a thread of its own; the fastest takes over between two runs and is remembered. A reduced precision
-    is chosen only where its outputs stay within the contract's tolerances.
+    A model is served by the first engine that is ready, in fp32, or by the one that was chosen here before. After
+    `tune()` the others are timed on inputs that the daemon itself has seen, or was given, one model at a time on a
+    thread of its own; the fastest takes over between two runs and is remembered. A reduced precision, also one that
+    the settings name, serves only where its outputs stay within the contract's tolerances.
     """
 
     def __init__(
@@ -67,12 +62,15 @@ class Engines:
         self._contracts = contracts
         self._choices = Choices(cache or user_cache_path("faceswapd") / "engines.json")
         self._changed = changed
-        self.plan = _plan(settings, live=live)
+        self._cache = self._choices.folder
+        self._chain = chain(settings, ort.available() if settings.provider == "auto" else ())
+        self.plan = plan(self._chain[0], threads=settings.threads, live=live)
         """How many workers the pool of this run has."""
         self._lock = threading.Lock()
         self._makers: dict[tuple[str, str], OnnxRuntime | OpenVino | FaceswapdError] = {}
         self._making = threading.Lock()
-        self._served: dict[str, _Served] = {}
+        self._served: dict[str, Served] = {}
+        self._refusals: dict[str, str] = {}
         self._loading: dict[str, threading.Lock] = {}
         self._tuner: ThreadPoolExecutor | None = None
         self._stop = threading.Event()
@@ -99,8 +97,10 @@ class Engines:
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """Engines that `auto` would have tried and that did not start, a line each."""
-        return tuple(str(m) for m in list(self._makers.values()) if isinstance(m, FaceswapdError))
+        """A line for each engine that could have been used and did not start, and for each model that is not served
+        as the settings ask."""
+        makers, refusals = list(self._makers.values()), list(self._refusals.values())
+        return (*(str(m) for m in makers if isinstance(m, FaceswapdError)), *refusals)
 
     @property
     def settled(self) -> bool:
@@ -129,29 +129,54 @@ class Engines:
         for one in served:
             one.close()
 
-    def _open(self, model: str) -> "_Served":
+    def _open(self, model: str) -> Served:
         supply = self._supply(model)
         contract, content = supply.contract, supply.content
-        candidates = self._candidates(contract)
-        fingerprint = key(supply.sha256, self.plan, candidates)
-        known = self._choices.recall(fingerprint) if len(candidates) > 1 else None
-        order = [known.choice, *candidates] if known else candidates
+        found = menu(self._settings, self._chain, contract)
+        self._check(found)
+        fingerprint = key(supply.sha256, self.plan, found.candidates, found.asked)
+        several = len(found.candidates) > 1
+        known = self._choices.recall(fingerprint) if several else None
+        exact = [c for c in found.candidates if c.precision == "fp32"]
+        order = [known.choice, *exact] if known else exact
         failed: FaceswapdError | None = None
         for choice in order:
             try:
-                runner = self._make(choice, contract, content, known.ranges if known else None)
+                runner = self.make(choice, contract, content, known.ranges if known else None)
             except FaceswapdError as error:
-                if len(candidates) == 1:
+                if len(order) == 1:
                     raise
                 log.warning("engine.not_ready", model=model, engine=str(choice), reason=str(error))
                 failed = error
                 continue
-            settled = len(candidates) == 1 or (known is not None and choice == known.choice)
-            log.info("model.loaded", model=model, engine=runner.engine, settled=settled)
-            wanted = 0 if settled else _SAMPLES
-            return _Served(contract, choice, candidates, fingerprint, runner, wanted, self._sampled)
-        assert failed is not None, "there is always a candidate"
+            stage: Stage = "settling" if several else "settled"
+            if known is not None and choice == known.choice:
+                stage = "settled" if known.confirmed else "confirming"
+            log.info("model.loaded", model=model, engine=runner.engine, settled=stage != "settling")
+            timed = known if stage != "settling" else None
+            served = Served(contract, found, fingerprint, choice, runner, stage, timed, self._sampled)
+            self._complain(served)
+            return served
+        assert failed is not None, "fp32 is always a candidate"
         raise failed
+
+    def _check(self, found: Menu) -> None:
+        """Raises ConfigError where what the settings ask for cannot be had on this machine."""
+        if len(self._chain) == 1 and not self._chain[0].exact:
+            # What stays in fp32 runs elsewhere; that the device is there has to be known before.
+            self._maker(Choice("openvino", self._chain[0].name, "fp16"))
+        errors = []
+        for choice in found.asked:
+            maker = self._maker(choice)
+            if choice.precision in maker.native:
+                return
+            errors.append(choice)
+        if errors:
+            where = " and ".join(sorted({f"{c.engine} {c.provider}" for c in errors}))
+            raise ConfigError(
+                f"precision {errors[0].precision} was asked for, which this machine has no instructions for ({where})",
+                "ask for fp32 or auto",
+            )
 
     def _supply(self, model: str) -> Supply:
         """A bundled model, or one of the user's."""
@@ -160,58 +185,49 @@ class Engines:
             return self.shelf.supply(model)
         return Supply(contract, self._store.read(model), self._store.entry(model).sha256)
 
-    def _candidates(self, contract: Contract) -> list[Choice]:
-        """What may serve a model under these settings, in the order of how soon it is ready."""
-        s, found = self._settings, list[Choice]()
-        reduced = s.precision == "bf16" or (s.precision == "auto" and contract.reducible)
-        if s.engine != "openvino" and s.precision != "bf16":
-            found.append(Choice("onnxruntime", self.plan.provider.name, "fp32"))
-            if s.provider == "auto" and self.plan.provider.name != "cpu":
-                found.append(Choice("onnxruntime", "cpu", "fp32"))
-        if s.engine != "onnxruntime" and s.provider in ("auto", "cpu"):
-            if s.precision != "bf16":
-                found.append(Choice("openvino", "cpu", "fp32"))
-            if reduced:
-                found.append(Choice("openvino", "cpu", "bf16"))
-            if s.precision == "auto" and contract.reducible and any(t.peak for t in contract.outputs):
-                found.append(Choice("openvino", "cpu", "int8"))
-        return found if contract.timed else found[:1]
-
-    def _make(
+    def make(
         self, choice: Choice, contract: Contract, content: bytes, ranges: Ranges | None = None
     ) -> Runner:
-        """`ranges` are for int8, which is nothing without them."""
+        """A runner; `ranges` are for int8, which is nothing without them. Raises FaceswapdError."""
         maker = self._maker(choice)
         if isinstance(maker, OpenVino):
             if choice.precision == "int8" and not ranges:
                 raise InferenceError(f"model {contract.model} was not calibrated for int8 yet")
             return maker.load(contract, content, choice.precision, ranges)
         try:
-            return maker.load(contract, content)
-        except ConfigError as error:  # the provider did not start: it will not for the next model either
-            with self._making:
-                self._makers[choice.engine, choice.provider] = error
+            return maker.load(contract, content, choice.precision)
+        except ConfigError as error:
+            if (
+                choice.precision == "fp32"
+            ):  # the provider did not start: it will not for the next model either
+                with self._making:
+                    self._makers[choice.engine, choice.provider] = error
             raise
 
-    def _ranges(
-        self, choice: Choice, contract: Contract, content: bytes, samples: list[Sample]
-    ) -> dict[str, tuple[float, float]]:
+    def ranges(self, choice: Choice, contract: Contract, content: bytes, samples: Sequence[Sample]) -> Ranges:
+        """What int8 needs to know (`quantise`). Raises FaceswapdError."""
+        return self._openvino(choice).ranges(contract, content, samples)
+
+    def careful(self, choice: Choice, content: bytes, ranges: Ranges) -> Ranges:
+        """See `quantise.careful`."""
+        return self._openvino(choice).careful(content, ranges)
+
+    def _openvino(self, choice: Choice) -> OpenVino:
         maker = self._maker(choice)
         assert isinstance(maker, OpenVino), "int8 is offered for OpenVINO only"
-        return maker.ranges(contract, content, samples)
+        return maker
 
     def _maker(self, choice: Choice) -> OnnxRuntime | OpenVino:
         """The engine of a choice, made once; one that does not start is not tried again."""
         name = (choice.engine, choice.provider)
         with self._making:
             if name not in self._makers:
-                chosen = PROVIDERS[choice.provider]
-                own = chosen is self.plan.provider
+                chosen = provider(choice.provider)
+                own = chosen.name == self.plan.provider.name
                 share = self.plan if own else plan(chosen, threads=self.plan.workers)
                 try:
-                    self._makers[name] = (
-                        OpenVino(share) if choice.engine == "openvino" else OnnxRuntime(share)
-                    )
+                    kind = OpenVino if choice.engine == "openvino" else OnnxRuntime
+                    self._makers[name] = kind(share, self._cache)
                 except FaceswapdError as error:
                     self._makers[name] = error
             maker = self._makers[name]
@@ -219,148 +235,44 @@ class Engines:
             raise maker
         return maker
 
-    def _sampled(self, served: "_Served") -> None:
+    def _sampled(self, served: Served) -> None:
         with self._lock:
             if self._tuner is not None and served.claim():
                 self._tuner.submit(self._try_settle, served)
 
-    def _try_settle(self, served: "_Served") -> None:
+    def _try_settle(self, served: Served) -> None:
+        stage: Stage = "settled"
         try:
-            self._settle(served)
+            stage = self._settle(served)
         except Exception:  # nobody awaits this thread; what serves goes on serving
             log.exception("engine.timing_failed", model=served.model)
         finally:
-            served.settled = True
+            served.go_on(stage)
 
-    def _settle(self, served: "_Served") -> None:
-        """Times all candidates of one model and lets the fastest serve. Runs on the tuning thread."""
-        contract, samples = served.contract, served.take()
-        content = self._supply(contract.model).content
-        runners: dict[Choice, Runner] = {served.choice: served.runner}
-        ranges: dict[str, tuple[float, float]] = {}
-        for choice in served.candidates:
-            if choice in runners or self._stop.is_set():
-                continue
-            # What int8 is calibrated on says nothing about how good it is: it is judged by the other samples.
-            judged = samples
-            try:
-                if choice.precision == "int8":
-                    ranges = self._ranges(choice, contract, content, samples[::2])
-                    judged = samples[1::2]
-                runner = self._make(choice, contract, content, ranges)
-                reason = strays(contract, served.runner, runner, judged)
-            except FaceswapdError as error:
-                reason = str(error)
-            if reason:
-                log.info("engine.refused", model=contract.model, engine=str(choice), reason=reason)
-            else:
-                runners[choice] = runner
-        ms = medians_ms(runners, samples, self._stop)
-        if not ms:
-            return
-        best = min(ms, key=lambda choice: ms[choice])
-        if ms[best] > _WORTH * ms[served.choice]:
-            best = served.choice
-        words = {str(choice): round(t, 3) for choice, t in ms.items()}
-        log.info("engine.chosen", model=contract.model, engine=str(best), ms=words)
-        served.replace(best, runners[best])
-        kept = ranges if best.precision == "int8" else {}
-        self._choices.remember(served.fingerprint, Timed(contract.model, best, words, kept))
+    def _settle(self, served: Served) -> Stage:
+        """Finds which candidate serves a model, or confirms it. Runs on the tuning thread."""
+        content = self._supply(served.model).content
+        if served.stage == "settling":
+            verdict = settle(served, content, self, self._stop)
+        else:
+            verdict = confirm(served, content, self)
+        if verdict is None:
+            return "settled"
+        timed = verdict.timed
+        served.replace(timed.choice, verdict.runner, timed)
+        self._choices.remember(served.fingerprint, timed)
+        self._complain(served)
         self._changed()
+        return "settled" if timed.confirmed else "confirming"
 
-
-class _Served:
-    """The runner that a processor holds: the engine behind it may change between two runs."""
-
-    def __init__(
-        self,
-        contract: Contract,
-        choice: Choice,
-        candidates: list[Choice],
-        fingerprint: str,
-        runner: Runner,
-        wanted: int,
-        ready: Callable[["_Served"], None],
-    ) -> None:
-        self.contract = contract
-        self.choice = choice
-        self.candidates = candidates
-        self.fingerprint = fingerprint
-        self.runner = runner
-        self.settled = wanted == 0
-        """Its engine is chosen; False while it is still to be timed."""
-        self._wanted = wanted
-        self._ready = ready
-        self._lock = threading.Lock()
-        self._runs = 0
-        self._samples: list[Sample] = []
-
-    @property
-    def model(self) -> str:
-        return self.contract.model
-
-    @property
-    def engine(self) -> str:
-        return self.runner.engine
-
-    @property
-    def sampled(self) -> bool:
-        return 0 < self._wanted <= len(self._samples)
-
-    def run(self, *inputs: Tensor) -> tuple[Tensor, ...]:
-        if self._wanted:
-            self._keep(inputs)
-        return self.runner.run(*inputs)
-
-    def close(self) -> None:
-        self.runner.close()
-
-    def claim(self) -> bool:
-        """True once: whoever gets it does the timing."""
-        with self._lock:
-            if not self.sampled:
-                return False
-            self._wanted = 0
-            return True
-
-    def take(self) -> list[Sample]:
-        """The samples, which are not kept any longer."""
-        with self._lock:
-            samples, self._samples = self._samples, []
-            return samples
-
-    def replace(self, choice: Choice, runner: Runner) -> None:
-        """Lets another runner serve. The one before it lives on in the runs that are under way."""
-        self.choice, self.runner = choice, runner
-
-    def _keep(self, inputs: Sample) -> None:
-        with self._lock:
-            self._runs += 1
-            if self._runs % _EVERY or len(self._samples) >= self._wanted:
-                return
-            self._samples.append(tuple(x.copy() for x in inputs))
-            full = self.sampled
-        if full:
-            self._ready(self)
-
-
-def _plan(settings: InferenceSettings, *, live: bool) -> Plan:
-    """The plan of the settings' provider. Raises ConfigError where they contradict each other."""
-    chosen = (
-        provider(settings.provider)
-        if settings.provider != "auto"
-        else PROVIDERS["cpu"]
-        if settings.engine == "openvino" or settings.precision == "bf16"
-        else preferred(ort.available())
-    )
-    if chosen.name != "cpu" and settings.engine == "openvino":
-        raise ConfigError(
-            f"engine openvino does not run on execution provider {chosen.name}",
-            "ask for provider cpu or auto, or for engine onnxruntime",
+    def _complain(self, served: Served) -> None:
+        """Notes that a model is not served as the settings ask, once that is known."""
+        asked, timed = served.menu.asked, served.timed
+        if timed is None or not asked or served.choice in asked:
+            self._refusals.pop(served.model, None)
+            return
+        reasons = "; ".join(timed.refused.get(str(c), "was slower") for c in sorted(asked, key=str))
+        wanted = " or ".join(sorted({f"{c.provider} {c.precision}" for c in asked}))
+        self._refusals[served.model] = (
+            f"model {served.model} stays on {served.engine}, {wanted} is refused: {reasons}"
         )
-    if settings.precision == "bf16" and (settings.engine == "onnxruntime" or chosen.name != "cpu"):
-        raise ConfigError(
-            "precision bf16 is there only in engine openvino on the processor",
-            "ask for engine openvino or auto and provider cpu or auto, or for precision auto",
-        )
-    return plan(chosen, threads=settings.threads, live=live)

@@ -79,6 +79,10 @@ class OpenVino:
                 f"model {contract.model}: its ranges cannot be found ({_line(error)})"
             ) from error
 
+    def careful(self, content: bytes, ranges: quantise.Ranges) -> dict[str, tuple[float, float]]:
+        """See `quantise.careful`."""
+        return quantise.careful(self._core, content, ranges)
+
     def load(
         self,
         contract: Contract,

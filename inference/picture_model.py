@@ -6,8 +6,11 @@ import numpy as np
 
 from ..core.errors import InferenceError
 from ..core.frame import Pixels
+from .calibration import portrait_crops
 from .catalogue import family_of
 from .engine import Models, Tensor
+from .served import offer
+from .tuning import Sample
 
 
 class PictureModel:
@@ -39,6 +42,13 @@ class PictureModel:
         else:
             runs = [self._runner.run(batch[n : n + 1], *each, *shared) for n in range(len(pictures))]
             outputs = tuple(np.concatenate(parts) for parts in zip(*runs, strict=True))
+        if self.side and self.family.template and self.family.task in ("swapper", "enhancer"):
+            offer(self._runner, lambda: self._samples(each, shared))
         if not np.isfinite(outputs[0].sum()):
             raise InferenceError(f"model {self.model} gave no numbers", "try --precision fp32")
         return outputs
+
+    def _samples(self, each: Sequence[Tensor], shared: Sequence[Tensor]) -> list[Sample]:
+        """The bundled portrait as this model is given it, told the same as the pictures of a run."""
+        crops = portrait_crops(self.family.template, self.side)
+        return [(self.family.coding.encode([crop]), *each, *shared) for crop in crops]

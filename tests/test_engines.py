@@ -6,20 +6,24 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import openvino
 import pytest
 
 from faceswapd.core.errors import ConfigError, InferenceError, ModelError
 from faceswapd.core.settings import InferenceSettings
-from faceswapd.inference import engines as module
+from faceswapd.inference import settling as module
 from faceswapd.inference.choices import Choice
 from faceswapd.inference.contracts import CONTRACTS
-from faceswapd.inference.engine import Runner
+from faceswapd.inference.engine import Runner, Tensor
 from faceswapd.inference.engines import Engines
+from faceswapd.inference.openvino import OpenVino
 from faceswapd.inference.store import Store
 
 pytest.importorskip("onnxruntime", reason="no ONNX Runtime is installed")
 
 MODEL = "blaze_short"
+MATTE = "selfie256"
+FACE = np.random.default_rng(0).uniform(0, 1, (1, 256, 256, 3)).astype(np.float32)
 PICTURE = np.random.default_rng(0).uniform(-1, 1, (1, 128, 128, 3)).astype(np.float32)
 
 Make = Callable[..., Engines]
@@ -60,9 +64,9 @@ def until(condition: Callable[[], bool]) -> bool:
     return condition()
 
 
-def use(runner: Runner, runs: int = 40) -> None:
+def use(runner: Runner, runs: int = 40, picture: Tensor = PICTURE) -> None:
     for _ in range(runs):
-        runner.run(PICTURE)
+        runner.run(picture)
 
 
 def test_auto_serves_with_the_first_engine_that_is_ready(make: Make) -> None:
@@ -270,12 +274,64 @@ def test_an_engine_asked_for_is_the_one_that_serves(
     assert make(**settings).load(MODEL).engine == engine
 
 
-def test_bf16_asked_for_is_bf16_or_an_error(make: Make) -> None:
+def test_bf16_asked_for_leaves_the_detectors_in_fp32(make: Make) -> None:
+    assert make(precision="bf16").load(MODEL).engine == "onnxruntime CPU fp32"
+
+
+def test_a_precision_that_the_processor_would_imitate_is_an_error(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(OpenVino, "native", ("fp32",))
+
+    with pytest.raises(ConfigError, match=r"precision bf16 was asked for, .* \(openvino cpu\)"):
+        make(precision="bf16").load(MATTE)
+
+
+@pytest.fixture
+def bf16_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a processor with the instructions; OpenVINO computes in fp32 where they are not."""
+    monkeypatch.setattr(OpenVino, "native", ("fp32", "bf16", "int8"))
+
+
+@pytest.mark.usefixtures("bf16_is_there")
+def test_a_precision_asked_for_serves_once_it_is_proven_even_if_it_is_slower(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fastest("onnxruntime", monkeypatch)
     engines = make(precision="bf16")
-    try:
-        assert engines.load(MODEL).engine == "openvino CPU bf16"
-    except ConfigError as error:
-        assert "no instructions" in error.what  # noqa: PT017 - either answer is right, by the processor
+    runner = engines.load(MATTE)
+    assert runner.engine == "onnxruntime CPU fp32", "until it is proven"
+    engines.tune()
+    use(runner, picture=FACE)
+
+    assert until(lambda: runner.engine == "openvino CPU bf16")
+    assert engines.problems == ()
+    engines.close()
+    assert make(precision="bf16").load(MATTE).engine == "openvino CPU bf16", "the next start uses it at once"
+    assert make(precision="fp32").load(MATTE).engine == "onnxruntime CPU fp32"
+
+
+@pytest.mark.usefixtures("bf16_is_there")
+def test_a_precision_asked_for_that_strays_is_refused_loudly(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[tuple[str, ...]] = []
+    monkeypatch.setattr(module, "strays", lambda *_: "activation_10 moves by 3, allowed 0.005")
+    engines: Engines = make(precision="bf16", changed=lambda: told.append(engines.problems))
+    runner = engines.load(MATTE)
+    engines.tune()
+    use(runner, picture=FACE)
+
+    says = (
+        f"model {MATTE} stays on onnxruntime CPU fp32, cpu bf16 is refused: "
+        "activation_10 moves by 3, allowed 0.005",
+    )
+    assert until(lambda: engines.problems == says)
+    assert told[-1] == says, "the state is told"
+    engines.close()
+    again = make(precision="bf16")
+    assert again.load(MATTE).engine == "onnxruntime CPU fp32"
+    assert again.problems == says, "also at the next start, which does not judge anew"
 
 
 @pytest.mark.parametrize(
@@ -283,8 +339,19 @@ def test_bf16_asked_for_is_bf16_or_an_error(make: Make) -> None:
     [
         ({"provider": "tpu"}, "unknown execution provider 'tpu'"),
         ({"engine": "openvino", "provider": "cuda"}, "openvino does not run on execution provider cuda"),
-        ({"engine": "onnxruntime", "precision": "bf16"}, "bf16 is there only in engine openvino"),
-        ({"provider": "cuda", "precision": "bf16"}, "bf16 is there only in engine openvino"),
+        (
+            {"engine": "onnxruntime", "provider": "openvino:gpu"},
+            "onnxruntime does not run on execution provider",
+        ),
+        (
+            {"engine": "onnxruntime", "precision": "bf16"},
+            "bf16 is not there on execution provider cpu in engine onn",
+        ),
+        (
+            {"provider": "cuda", "precision": "bf16"},
+            "bf16 is not there on execution provider cuda: it is there on t",
+        ),
+        ({"provider": "cpu", "precision": "fp16"}, "fp16 is not there on execution provider cpu"),
         ({"threads": -2}, "-2 execution threads"),
     ],
 )
@@ -301,6 +368,23 @@ def test_a_provider_asked_for_and_not_got_is_an_error(make: Make) -> None:
     with pytest.raises(ConfigError, match="execution provider rocm is not in the installed ONNX Runtime"):
         engines.load(MODEL)
     assert engines.serving() == {}
+
+
+def test_a_provider_may_stand_in_for_another_only_where_both_are_named_and_says_so(make: Make) -> None:
+    engines = make(provider="rocm,cpu")
+
+    assert engines.load(MODEL).engine == "onnxruntime CPU fp32"
+    assert engines.plan.provider.name == "rocm"
+    assert len(engines.problems) == 1
+    assert "execution provider rocm is not in the installed ONNX Runtime" in engines.problems[0]
+
+
+def test_a_device_of_openvino_that_is_not_there_is_one_error(make: Make) -> None:
+    engines = make(provider="openvino:npu")
+    if "NPU" in openvino.Core().available_devices:
+        pytest.skip("there is one")
+    with pytest.raises(ConfigError, match="OpenVINO finds no device NPU, only CPU"):
+        engines.load(MODEL)
 
 
 def test_auto_goes_on_with_the_other_engine_and_says_so(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,153 @@
+"""Which candidate serves a model: each is judged, the good ones are timed, and what samples chose real work confirms.
+
+Everything here takes as long as its runs; it is called on the tuning thread.
+"""
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import msgspec
+import structlog
+
+from ..core.errors import FaceswapdError
+from .choices import Choice, Timed
+from .contracts import Contract
+from .engine import Runner
+from .quantise import Ranges, wider
+from .served import Served
+from .tuning import Sample, medians_ms, strays
+
+log = structlog.get_logger(__name__)
+
+WORTH = 0.9
+"""Another engine takes over where it needs less than this share of the time; below that it is noise."""
+
+
+class Kitchen(Protocol):
+    """Makes runners. Raises FaceswapdError for one that cannot be made here."""
+
+    def make(self, choice: Choice, contract: Contract, content: bytes, ranges: Ranges | None) -> Runner:
+        """A runner; `ranges` are for int8."""
+
+    def ranges(self, choice: Choice, contract: Contract, content: bytes, samples: Sequence[Sample]) -> Ranges:
+        """What the convolutions are given in these runs."""
+
+    def careful(self, choice: Choice, content: bytes, ranges: Ranges) -> Ranges:
+        """The ranges without those that cost most where they cost anything."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a stage has found."""
+
+    runner: Runner
+    timed: Timed
+
+
+def settle(served: Served, content: bytes, kitchen: Kitchen, stop: threading.Event) -> Verdict | None:
+    """Judges and times all candidates of one model; None where `stop` was set before the end."""
+    contract, menu, samples = served.contract, served.menu, served.take()
+    runners: dict[Choice, Runner] = {served.choice: served.runner}
+    refused: dict[str, str] = {}
+    ranges: Ranges = {}
+    for choice in menu.candidates:
+        if choice in runners or stop.is_set():
+            continue
+        try:
+            if choice.precision == "int8":
+                learned = kitchen.ranges(choice, contract, content, samples[::2])
+                runner, ranges, reason = _eighths(choice, served, content, kitchen, learned, samples[1::2])
+            else:
+                runner = kitchen.make(choice, contract, content, None)
+                reason = strays(contract, served.runner, runner, samples)
+        except FaceswapdError as error:
+            reason = str(error)
+        if reason:
+            refused[str(choice)] = reason
+            _say(choice, served, reason)
+        else:
+            runners[choice] = runner
+    ms = medians_ms(runners, samples, stop)
+    if not ms:
+        return None
+    asked = [choice for choice in ms if choice in menu.asked]
+    best = min(asked or ms, key=lambda choice: ms[choice])
+    if not asked and ms[best] > WORTH * ms[served.choice]:
+        best = served.choice
+    words = {str(choice): round(t, 3) for choice, t in ms.items()}
+    log.info("engine.chosen", model=contract.model, engine=str(best), ms=words)
+    kept = dict(ranges) if best.precision == "int8" else {}
+    confirmed = best.precision == "fp32" or not served.primed
+    return Verdict(runners[best], Timed(contract.model, best, words, kept, refused, confirmed))
+
+
+def confirm(served: Served, content: bytes, kitchen: Kitchen) -> Verdict:
+    """Judges what serves by inputs of the daemon's own work, and finds another where it strays.
+
+    int8 gets a second chance with ranges that hold these inputs, too.
+    """
+    contract, timed, samples = served.contract, served.timed, served.take()
+    assert timed is not None, "what is to be confirmed was chosen"
+    exact = next(c for c in served.menu.candidates if c.precision == "fp32")
+    reference = kitchen.make(exact, contract, content, None)
+    failed = served.choice
+    judged = samples[1::2] if failed.precision == "int8" else samples
+    reason = strays(contract, reference, served.runner, judged)
+    if not reason:
+        log.info("engine.confirmed", model=contract.model, engine=str(failed))
+        return Verdict(served.runner, msgspec.structs.replace(timed, confirmed=True))
+    if failed.precision == "int8":
+        learned = wider(timed.ranges, kitchen.ranges(failed, contract, content, samples[::2]))
+        runner, ranges, reason = _eighths(failed, served, content, kitchen, learned, judged, reference)
+        if not reason:
+            log.info("engine.calibrated", model=contract.model, engine=str(failed))
+            kept = msgspec.structs.replace(timed, ranges=dict(ranges), confirmed=True)
+            return Verdict(runner, kept)
+    _say(failed, served, reason)
+    refused = {**timed.refused, str(failed): reason}
+    timed_ms = timed.ms
+    others = sorted(
+        (c for c in served.menu.candidates if c != failed and str(c) in timed_ms),
+        key=lambda c: timed_ms[str(c)],
+    )
+    for choice in others:
+        if choice.precision == "int8":
+            continue
+        runner = kitchen.make(choice, contract, content, None)
+        if choice.precision == "fp32" or not strays(contract, reference, runner, samples):
+            break
+    else:
+        choice, runner = exact, reference
+    log.info("engine.chosen", model=contract.model, engine=str(choice), ms=timed_ms)
+    return Verdict(runner, Timed(contract.model, choice, timed_ms, {}, refused, confirmed=True))
+
+
+def _eighths(
+    choice: Choice,
+    served: Served,
+    content: bytes,
+    kitchen: Kitchen,
+    learned: Ranges,
+    judged: Sequence[Sample],
+    reference: Runner | None = None,
+) -> tuple[Runner, Ranges, str]:
+    """(runner, its ranges, why it is refused). All convolutions are tried, then all but those that give pictures.
+
+    What int8 is calibrated on says nothing about how good it is: `judged` are other samples.
+    """
+    against = reference or served.runner
+    runner = kitchen.make(choice, served.contract, content, learned)
+    reason = strays(served.contract, against, runner, judged)
+    if reason:
+        learned = kitchen.careful(choice, content, learned)
+        runner = kitchen.make(choice, served.contract, content, learned)
+        reason = strays(served.contract, against, runner, judged)
+    return runner, learned, reason
+
+
+def _say(choice: Choice, served: Served, reason: str) -> None:
+    """What was asked for and is refused is said louder than what was only tried."""
+    say = log.warning if choice in served.menu.asked else log.info
+    say("engine.refused", model=served.model, engine=str(choice), reason=reason)
