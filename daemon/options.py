@@ -70,6 +70,17 @@ def add_analysis_options(parser: argparse.ArgumentParser) -> None:
     add("--attributes", metavar="MODEL", help="tells sex and age of faces (default: none)")
 
 
+def add_analyse_options(parser: argparse.ArgumentParser) -> None:
+    """The options of `face analyse`."""
+    parser.add_argument("photo", type=Path)
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--save", type=Path, metavar="PICTURE", help="a copy in which it is drawn")
+    parser.add_argument(
+        "--config", type=Path, metavar="FILE", help=f"configuration (default: {config.default_path()})"
+    )
+    add_analysis_options(parser)
+
+
 def analysis_options(args: argparse.Namespace) -> dict[str, Any] | None:
     """What `add_analysis_options` was given, as fields of `AnalysisSettings`."""
     return _given(

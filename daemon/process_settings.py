@@ -15,7 +15,7 @@ from .options import _assignment, _given, analysis_options
 from .run import wearing
 from .units import parse_bytes
 
-ALIASES = {"face_swapper": "mesh_swap", "blur": "anonymize"}
+ALIASES = {"face_swapper": "mesh_swap", "blur": "anonymize", "face_debugger": "annotate"}
 """Processors of other tools that ours do the work of."""
 _SWITCHES = ("nsfw_filter", "map_faces", "mouth_mask")
 """Options that put the processor of their name into the chain; one that does not exist is refused by name."""

@@ -49,6 +49,8 @@ def _pose(points: Points, model: Points, weights: Points) -> Pose:
     upright = model * np.array([1, -1, 1], np.float32)  # y of a picture runs down
     scaled = np.column_stack([upright, np.ones(len(model))]) * weights[:, None]
     camera = np.linalg.lstsq(scaled, points[:, :2] * weights[:, None], rcond=None)[0].T[:, :3]
+    if camera[0, 0] * camera[1, 1] < camera[0, 1] * camera[1, 0]:
+        camera[:, 0] *= -1  # no face is seen from behind: the picture is mirrored
     x, y = (row / max(float(np.linalg.norm(row)), 1e-9) for row in camera)
     z = np.cross(x, y)
     return Pose(

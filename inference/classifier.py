@@ -22,7 +22,7 @@ class Classifier:
         task = self._model.family.task
         if task != "attributes":
             raise UsageError(
-                f"model {model} tells no attributes, it is a {task}", "see `faceswapd models list`"
+                f"model {model} tells no attributes: its task is {task}", "see `faceswapd models list`"
             )
 
     def look(self, pixels: Pixels, faces: Sequence[Face]) -> list[Attributes]:

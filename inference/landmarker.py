@@ -37,7 +37,7 @@ class Landmarker:
         task = self._model.family.task
         if task != "landmarks":
             raise UsageError(
-                f"model {model} tells no landmarks, it is a {task}", "see `faceswapd models list`"
+                f"model {model} tells no landmarks: its task is {task}", "see `faceswapd models list`"
             )
 
     def look(self, pixels: Pixels, faces: Sequence[Face]) -> list[Landmarks]:

@@ -56,6 +56,7 @@ def registry(workshop: Workshop) -> Registry:
     for a package whose processor cannot be made.
     """
     # Imported here: whoever only needs the class does not pay for every processor that exists.
+    from .annotate import Annotate
     from .anonymize import Anonymize
     from .enhance import Enhance
     from .enhance_frame import EnhanceFrame
@@ -73,6 +74,7 @@ def registry(workshop: Workshop) -> Registry:
             EnhanceFrame(workshop),
             Anonymize(workshop),
             View(workshop),
+            Annotate(workshop),
             *_plugins(workshop),
         ]
     )

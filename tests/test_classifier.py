@@ -74,5 +74,5 @@ def test_a_batch_is_what_single_runs_are(engines: Engines, model: str) -> None:
 
 
 def test_other_models_are_refused(engines: Engines) -> None:
-    with pytest.raises(UsageError, match="w600k_r50 tells no attributes, it is a recogniser"):
+    with pytest.raises(UsageError, match="w600k_r50 tells no attributes: its task is recogniser"):
         Classifier(engines, "w600k_r50")

@@ -35,7 +35,7 @@ NONE = ("--source", "pattern:", "--output", "none", "--no-control", "--for", "0.
         (64, "frob", ["frob"]),
         (64, "--frob", ["run", "--frob"]),
         (64, "1280by720", ["run", "--size", "1280by720"]),
-        (64, "known are mesh_swap, neural_swap, enhance, anonymize, view", ["run", *NONE, "--processors", "blur"]),
+        (64, "unknown processor 'blur': known are mesh_swap, neural_swap, ", ["run", *NONE, "--processors", "blur"]),
         (64, "one of blur, pixelate, fill, mesh", ["run", *NONE, "--set", "anonymize.mode=x"]),
         (64, "view is not in the chain", ["run", *NONE, "--set", "view.mirror=true"]),
         (64, "say --consent self|permission", ["run", *NONE, "--face", str(ASSETS / "astronaut.png")]),

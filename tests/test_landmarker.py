@@ -138,7 +138,7 @@ def test_the_portraits_points_lie_on_the_portrait(engines: Engines) -> None:
 
 
 def test_other_models_are_refused(engines: Engines) -> None:
-    with pytest.raises(UsageError, match="w600k_r50 tells no landmarks, it is a recogniser"):
+    with pytest.raises(UsageError, match="w600k_r50 tells no landmarks: its task is recogniser"):
         Landmarker(engines, "w600k_r50")
     with pytest.raises(ModelError, match="model nose is not here"):
         Landmarker(engines, "nose")

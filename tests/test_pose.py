@@ -27,6 +27,12 @@ def test_signs_are_those_that_are_told() -> None:
     assert leaning[right_eye, 1] > rest[right_eye, 1]
 
 
+def test_a_mirrored_head_looks_to_the_other_side() -> None:
+    points = standins.layout_68(10, -20, 15) * np.array([-1, 1, 1], np.float32)
+
+    np.testing.assert_allclose(pose_of_68(points), (10, 20, -15), atol=0.01)
+
+
 def test_a_mesh_is_told_whatever_its_mouth_does() -> None:
     mesh = canonical().xyz * np.array([9, -9, 9], np.float32) + np.array([100, 100, 0], np.float32)
     mesh[[13, 14, 17, 152, 61, 291]] += np.array([0, 30, 0], np.float32)

@@ -48,6 +48,7 @@ def test_the_house_offers_its_processors_in_their_natural_order() -> None:
         "enhance_frame",
         "anonymize",
         "view",
+        "annotate",
     )
 
 
@@ -77,7 +78,7 @@ def test_a_name_belongs_to_one_processor() -> None:
 def test_other_packages_add_processors_after_the_house(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "entry_points", lambda group: [Entry(Foreign)])
 
-    assert registry(WORKSHOP).names[-2:] == ("view", "foreign")
+    assert registry(WORKSHOP).names[-2:] == ("annotate", "foreign")
 
 
 def test_a_package_that_cannot_be_loaded_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
