@@ -153,7 +153,9 @@ class Reel:
             self.end()
         except DeviceLostError as error:  # it plays up to its last fragment; what comes now matters more
             log.warning("film.unfinished", film=self._films[-1], error=str(error))
-        self._begin(_next_name(self._path, len(self._films) + 1), wanted or (self._wanted, "auto", *CODECS))
+        # A film whose encoder refused its first picture is gone: its name is free again.
+        path = _next_name(self._path, len(self._films) + 1) if self._films else self._path
+        self._begin(path, wanted or (self._wanted, "auto", *CODECS))
 
     def end(self) -> None:
         """Finishes the film of now, if there is one. Raises DeviceLostError when its end cannot be written."""

@@ -1,13 +1,19 @@
+import sys
+
 import av
 import pytest
+from av.codec.context import OptionType
 from av.video.codeccontext import VideoCodecContext
 
 from faceswapd.core.errors import ConfigError, UsageError
 from faceswapd.core.settings import Size
-from faceswapd.sinks.encoders import CANDIDATES, Encoder, choose, matrix_of, probe, settings
+from faceswapd.sinks.encoders import CANDIDATES, Candidate, Encoder, choose, matrix_of, probe, settings
 
 SIZE = (320, 240)
 SOFTWARE = ("libx264", "libx265", "libvpx-vp9", "libsvtav1")
+
+
+NUMBERS = {OptionType[name] for name in ("INT", "INT64", "FLOAT", "DOUBLE", "BOOL")}
 
 
 def candidate(name: str) -> Encoder:
@@ -70,19 +76,41 @@ def test_software_encoders_take_their_settings(name: str, live: bool) -> None:
     assert probe(settings(chosen, SIZE, 30, live=live), SIZE, 30) == ""
 
 
-@pytest.mark.parametrize(
-    "wanted", [c for c in CANDIDATES if c.name in av.codecs_available], ids=lambda c: c.name
-)
+LISTED = [c for c in CANDIDATES if c.name in av.codecs_available]
+
+
+def test_the_wheel_lists_what_this_system_could_have() -> None:
+    """So that the next test reads their option tables, without the hardware."""
+    vendors = {c.name.rpartition("_")[2] for c in LISTED}
+    wanted = {"darwin": {"videotoolbox"}}.get(sys.platform, {"nvenc", "qsv"})
+    assert vendors >= wanted | set(SOFTWARE)
+
+
+@pytest.mark.parametrize("wanted", LISTED, ids=lambda c: c.name)
 @pytest.mark.parametrize("live", [True, False])
-def test_every_option_is_one_that_the_encoder_has(wanted: object, live: bool) -> None:
-    encoder = settings(wanted, SIZE, 30, live=live)  # type: ignore[arg-type]
+@pytest.mark.parametrize("quality", [0, 60, 100])
+def test_every_option_is_one_that_the_encoder_has_and_so_is_its_value(
+    wanted: Candidate, live: bool, quality: int
+) -> None:
+    encoder = settings(wanted, SIZE, 30, live=live, quality=quality)
     known = VideoCodecContext.create(encoder.name, "w").supported_options
     named = {option.name: option for option in (*known.generic, *known.private)}
 
     assert set(encoder.options) <= set(named)
     for name, value in encoder.options.items():
-        choices = {choice.name for choice in named[name].choices}
-        assert not choices or value in choices or value.lstrip("-").isdigit()
+        option = named[name]
+        if choices := {choice.name for choice in option.choices}:
+            assert value in choices, name
+        elif option.type in NUMBERS:
+            assert option.min <= float(value) <= option.max, name
+
+
+def test_a_wrong_word_would_be_found() -> None:
+    """The tables are really read: a misspelt value is in none of them."""
+    known = VideoCodecContext.create("h264_nvenc" if sys.platform != "darwin" else "libvpx-vp9", "w")
+    choices = {c.name for o in known.supported_options.private for c in o.choices}
+    assert not choices & {"p8", "ultra_low_latency", "good-quality"}
+    assert choices & {"p7", "good"}
 
 
 def test_more_quality_is_a_smaller_quantiser_or_more_bits() -> None:

@@ -141,6 +141,22 @@ def test_an_encoder_that_fails_at_frame_100_costs_no_frame(tmp_path: Path) -> No
     assert sink.progress.encoder != "libx264"
 
 
+def test_a_session_that_the_driver_refuses_after_the_probe_costs_no_frame_and_no_name(tmp_path: Path) -> None:
+    """Consumer graphics cards serve so many sessions at a time: another program may have taken the last one."""
+    said: list[str] = []
+    sink = recorder(
+        tmp_path / "talk.mp4", make_film=Studio(SIZE, FPS, 0), encoder="auto", on_notice=said.append,
+        journal=Journal(tmp_path / "journal"),
+    )  # fmt: skip
+    record(sink, [shot(n) for n in range(20)])
+
+    assert sink.progress.films == (str(tmp_path / "talk.mp4"),)
+    assert numbers(tmp_path / "talk.mp4") == [*range(20)]
+    assert "libx264 failed" in said[0]
+    assert sink.progress.encoder != "libx264"
+    assert list((tmp_path / "journal").iterdir()) == []
+
+
 def test_when_no_encoder_is_left_the_recording_ends_and_says_so(tmp_path: Path) -> None:
     sink = recorder(tmp_path / "talk.mp4", make_film=Studio(SIZE, FPS, 20, 20, 20, 20, 20, 20))
     sink.open()
