@@ -6,6 +6,7 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+from av.video.reformatter import Interpolation
 from test_picture import scene
 
 from faceswapd.sinks.develop import Developer, changed
@@ -84,6 +85,21 @@ def test_else_all_of_it_is_converted(way: str) -> None:
     out = developer(target, plain=way != "not plain").develop(original, before, after)
     assert out.format.name == target
     assert np.abs(bgr(out).astype(int) - after).mean() < 4
+
+
+@pytest.mark.parametrize("matrix", [1, 5, 6, 7, 9])
+def test_colours_are_those_of_the_films_matrix(matrix: int) -> None:
+    encoder = Encoder("libx264", "h264", "yuv420p")
+    made = Developer(Print(encoder, SIZE, Fraction(30), Fraction(1, 30), matrix, 1, 1), plain=False)
+    colours = [(0, 0, 0), (255, 255, 255), (10, 20, 240), (230, 30, 20), (40, 200, 60), (128, 128, 128)]
+    for colour in colours:
+        picture = np.full((SIZE[1], SIZE[0], 3), colour, np.uint8)
+        out = made.develop(stored(), picture, picture)
+        assert out.colorspace == matrix
+        shown = out.to_ndarray(format="bgr24", interpolation=Interpolation.ACCURATE_RND)
+        assert np.abs(shown[10, 10].astype(int) - colour).max() <= 3, (matrix, colour)
+        grey = colour[0] == colour[1] == colour[2]
+        assert not grey or np.abs(planes(out)[SIZE[1] :] - 128).max() == 0
 
 
 def test_a_full_range_original_becomes_limited() -> None:
