@@ -20,12 +20,13 @@ from ..core.clock import SystemClock
 from ..core.errors import UsageError
 from ..core.frame import Frame, Pixels
 from ..core.meter import Meter, Quantiles
-from ..core.settings import InferenceSettings, ProcessorSettings, Settings, Size
+from ..core.settings import AnalysisSettings, InferenceSettings, ProcessorSettings, Settings, Size
 from ..core.slot import Slot
 from ..inference.engine import Runner, Tensor
 from ..inference.engines import Engines
 from ..inference.pool import Pool
 from ..inference.providers import cores
+from ..processors.analysis import Analysis
 from ..processors.chain import Chain, ChainBuilder
 from ..processors.library import Library
 from ..processors.processor import Workshop
@@ -39,6 +40,7 @@ from . import places
 from .lag import watch_lag
 from .live import Frames, Live
 from .logs import configure
+from .options import analysis_options
 from .run import loop_factory
 from .threads import share_cores
 
@@ -102,8 +104,9 @@ def bench(args: argparse.Namespace) -> int:
             f"nothing to time with --only {args.only} --seconds {args.seconds:g}", f"known: {known}"
         )
     configure(logging.WARNING)
-    _settle_engines()
-    results = [measure(case, args.seconds) for case in wanted]
+    chosen = AnalysisSettings(**(analysis_options(args) or {}))
+    _settle_engines(chosen)
+    results = [measure(case, args.seconds, chosen) for case in wanted]
     if args.json:
         sys.stdout.write(msgspec.json.encode(results).decode() + "\n")
     else:
@@ -111,10 +114,10 @@ def bench(args: argparse.Namespace) -> int:
     return 0
 
 
-def measure(case: Case, seconds: float) -> Result:
+def measure(case: Case, seconds: float, analysis: AnalysisSettings | None = None) -> Result:
     """Times one case: a second of warm-up, then `seconds`."""
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
-        return runner.run(_measure(case, seconds))
+        return runner.run(_measure(case, seconds, analysis or AnalysisSettings()))
 
 
 class _Memory:
@@ -206,15 +209,15 @@ def _clip(case: Case) -> list[Pixels]:
         source.close()
 
 
-async def _measure(case: Case, seconds: float) -> Result:
+async def _measure(case: Case, seconds: float, chosen: AnalysisSettings) -> Result:
     settings = Settings(size=case.size, fps=case.fps or 60.0)
     threads = case.workers if case.workers >= 0 else max(1, cores() + case.workers)
     engines = Engines(InferenceSettings(threads=threads), cache=places.cache_dir() / "engines.json")
     models = _Counted(engines)
-    chain = ChainBuilder(registry(Workshop(models, Library(places.data_dir())))).build(
-        [ProcessorSettings(name) for name in case.processors]
-    )
-    tracker = FaceTracker(models)
+    analysis = Analysis(models, chosen, engines.plan)
+    workshop = Workshop(models, Library(places.data_dir()), analysis=analysis)
+    chain = ChainBuilder(registry(workshop)).build([ProcessorSettings(name) for name in case.processors])
+    tracker = analysis.tracker()
     share_cores(engines.plan)
     pool = Pool("infer", engines.plan.workers)
     memory = _Memory(_clip(case), case.fps or 30.0)
@@ -229,7 +232,7 @@ async def _measure(case: Case, seconds: float) -> Result:
     finally:
         await pool.drain(2.0)
         pool.close()
-        serving = engines.serving()
+        serving = {**engines.serving(), **analysis.serving()}
         engines.close()
     stages = meter.quantiles()
     faces = meter.counted("face_frames")
@@ -290,12 +293,12 @@ def _render_ms(memory: _Memory, chain: Chain, tracker: FaceTracker) -> float:
     return _cpu_ms(lambda: chain.render(pixels, sighting)) - _cpu_ms(pixels.copy)
 
 
-def _settle_engines(limit_s: float = 30.0) -> None:
+def _settle_engines(chosen: AnalysisSettings, limit_s: float = 30.0) -> None:
     """Lets `auto` time the engines once, on the clip, so that no case is measured while it still does."""
     engines = Engines(cache=places.cache_dir() / "engines.json")
     memory = _Memory(_clip(CASES[0]), 30.0)
     try:
-        tracker = FaceTracker(engines)
+        tracker = Analysis(engines, chosen, engines.plan).tracker()
         engines.tune()
         end_s = time.monotonic() + limit_s
         while not engines.settled and time.monotonic() < end_s:

@@ -75,7 +75,7 @@ class ShelfDetector:
             raise UsageError(
                 f"detector {model} takes {card.side} pixels a side, not {side}", "leave detector_side out"
             )
-        if side % STEP:
+        if side < 0 or side % STEP:
             raise UsageError(f"detector_side {side}", f"give a multiple of {STEP}: 320, 480, 640, 960")
         self.model = model
         self.side = card.side or side or SIDE

@@ -38,6 +38,7 @@ class InsightAnalysis:
         a pack that is unknown, not here or without a detector or recogniser.
         """
         place = packs.found(pack, home)
+        self.pack, self.side = place.name, side or SIDE
         app = packs.module("app")
         options = _session_options(threads)
         try:
@@ -47,7 +48,7 @@ class InsightAnalysis:
                 providers=[provider],
                 sess_options=options,
             )
-            self._app.prepare(ctx_id=0, det_thresh=MIN_SCORE, det_size=(side or SIDE, side or SIDE))
+            self._app.prepare(ctx_id=0, det_thresh=MIN_SCORE, det_size=(self.side, self.side))
         except AssertionError as error:
             raise ModelError(f"pack {place.name} has no detector", "choose another pack") from error
         except Exception as error:  # neither insightface nor ONNX Runtime has a base for its errors
@@ -59,7 +60,8 @@ class InsightAnalysis:
             raise ConfigError(
                 f"insightface runs on {got} in place of {provider}", "ask for --execution-provider cpu"
             )
-        self.pack = place.name
+        # insightface makes a second session for the size that it is shown, in its first look.
+        self.detect(np.zeros((self.side, self.side, 3), np.uint8), thorough=True)
         self.engine = f"insightface {got.removesuffix('ExecutionProvider')}"
 
     def detect(self, pixels: Pixels, thorough: bool) -> list[Detection]:  # noqa: ARG002

@@ -73,6 +73,17 @@ def test_a_stand_in_lies_on_the_detectors_points(angle: float) -> None:
     assert len(canonical().xyz) == 468
 
 
+def test_a_stand_in_lies_on_five_points_too() -> None:
+    keypoints = np.array([[170, 80], [230, 80], [200, 112], [176, 145], [224, 145]], np.float32)
+
+    points = mesh.stand_in(keypoints, np.array([150, 40, 250, 175], np.float32))
+
+    assert np.allclose(points[[61, 291], :2], keypoints[3:], atol=10)
+    assert np.allclose(points[468:473, :2].mean(axis=0), keypoints[0], atol=10)
+    assert (points[:468, :2].min(axis=0) <= [150, 40]).all()
+    assert (points[:468, :2].max(axis=0) >= [250, 175]).all()
+
+
 def test_a_stand_in_covers_the_detectors_box() -> None:
     profile = np.array([[100, 100], [104, 101], [92, 115], [96, 130], [140, 105], [104, 104]], np.float32)
     box = np.array([80, 80, 150, 150], np.float32)
