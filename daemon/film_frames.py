@@ -10,6 +10,7 @@ import msgspec
 from av.video.frame import VideoFrame
 
 from ..capture.film import Picture, Reader, Shape
+from ..capture.hwaccel import AUTO
 from ..sinks.encoders import QUALITY
 from .offline import Shot
 
@@ -26,6 +27,8 @@ class FilmOptions(msgspec.Struct, frozen=True):
     quality: int = QUALITY
     preset: str = ""
     """Of the encoder's own names; empty: the one of its table."""
+    hwaccel: str = AUTO
+    """What decodes: `auto`, `none` or a device of `capture.hwaccel.NAMES`."""
     sound: bool = True
     sound_codec: str = "copy"
     start_s: float | None = None
@@ -58,6 +61,7 @@ class Told:
     total: int | None = None
     total_in: int | None = None
     """Of the original's frames that are wanted."""
+    decoder: str = ""
     encoder: str = ""
     audio: str = "none"
     size: tuple[int, int] = (0, 0)

@@ -14,6 +14,7 @@ from av.video.frame import VideoFrame
 
 from ..capture.animation import Animation
 from ..capture.film import Film, Reader, Shape
+from ..capture.hwaccel import Devices, FFmpegDevices
 from ..capture.picture import animated
 from ..capture.tonemap import tone_mapped
 from ..core.errors import BadInputError, DeviceLostError, UsageError
@@ -56,6 +57,8 @@ class FilmJob:
     tell: Callable[[Told], None] = lambda _: None
     """Called after every frame."""
     watch: Callable[[Shot[VideoFrame], Pixels, Pixels], None] = lambda _shot, _before, _after: None
+    devices: Devices = field(default_factory=FFmpegDevices)
+    """What may decode the film."""
 
     @property
     def folder(self) -> Path:
@@ -78,7 +81,7 @@ class FilmJob:
                 journal.close()
         finally:
             film.close()
-        self.told.audio = carried.audio
+        self.told.audio, self.told.decoder = carried.audio, film.decoder
         self._note(*_remarks(film, shape), *(f"left out: {s}" for s in carried.left_out))
         return self.told
 
@@ -113,12 +116,15 @@ class FilmJob:
         film = self._reader()
         try:
             shape = film.open()
+            self.told.decoder = film.decoder
             return shape, self._print(shape, set())
         finally:
             film.close()
 
     def _reader(self) -> Reader:
-        return Animation(self.source) if animated(self.source) else Film(self.source, self._decoders())
+        if animated(self.source):
+            return Animation(self.source)
+        return Film(self.source, self._decoders(), self.options.hwaccel, self.devices)
 
     def _decoders(self) -> int:
         """Threads of the decoder: each holds a frame, which a limit on memory may not have room for."""
@@ -143,11 +149,10 @@ class FilmJob:
             min(240.0, float(fps)),
             live=False,
             quality=options.quality,
+            preset=options.preset,
             codecs=kind.codecs,
             without=lost,
         )
-        if options.preset:
-            encoder = replace(encoder, options={**encoder.options, "preset": options.preset})
         if self.studio.max_bytes:
             encoder = thrifty(encoder, size, self.studio.max_bytes)
         if colour.bits > 8:

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 from typing import get_args
 
+from ..capture.hwaccel import NAMES
 from ..core.settings import EngineName
 from . import config
 from .options import add_analysis_options
@@ -49,6 +50,11 @@ def add_process_options(parser: argparse.ArgumentParser) -> None:
     add("--video-quality", type=int, metavar="0-100", help="of films, and of pictures that lose a little "
         "(default: 60, and a picture's own)")  # fmt: skip
     add("--video-preset", metavar="NAME", help="of the encoder: veryfast, medium, p5, ...")
+    add(
+        "--hwaccel",
+        metavar="DEVICE",
+        help=f"what decodes films: auto, none, {', '.join(NAMES)} (default: auto)",
+    )
     add("--max-memory", metavar="SIZE", help="a limit: 4 is 4 GB, 1500M, 2.5G")
     add("--keep-frames", type=Path, metavar="DIR", help="write every processed frame as a PNG too")
     add(

@@ -31,6 +31,8 @@ class FileReport(msgspec.Struct, frozen=True):
     """Mean time of one frame in each stage; stages work side by side."""
     limit: str = ""
     """The stage that the others waited for."""
+    decoder: str = ""
+    """What decoded the film, its device in brackets; empty for pictures."""
     encoder: str = ""
     audio: str = "none"
     size: tuple[int, int] = (0, 0)
@@ -53,6 +55,7 @@ class ProcessReport(msgspec.Struct, frozen=True):
     seconds: float
     fps: float
     stages_ms: dict[str, float]
+    decoder: str
     encoder: str
     engine: dict[str, str]
     audio: str
@@ -94,6 +97,7 @@ def summed(
         seconds=round(seconds, 3),
         fps=round((frames - sum(r.resumed for r in done)) / max(1e-6, seconds), 2),
         stages_ms=stages,
+        decoder=", ".join(dict.fromkeys(r.decoder for r in done if r.decoder)),
         encoder=", ".join(dict.fromkeys(r.encoder for r in done if r.encoder)),
         engine=engine,
         audio=", ".join(dict.fromkeys(r.audio for r in done)) or "none",
@@ -158,6 +162,7 @@ def show(result: ProcessReport, console: Console, *, dry: bool = False) -> None:
             console.print(f"      note  {note}", highlight=False)
     lines = [
         ("frames", f"{result.frames_in} in, {result.frames_out} out, {result.dropped} dropped"),
+        ("decoder", result.decoder or "none"),
         ("encoder", result.encoder or "none"),
         ("audio", result.audio),
         ("engine", ", ".join(f"{m}: {e}" for m, e in sorted(result.engine.items())) or "none"),

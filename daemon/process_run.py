@@ -151,6 +151,7 @@ class Run:
             fps=round((told.frames_out - told.resumed) / seconds, 2) if film else 0.0,
             stages_ms=stages,
             limit=limit(stages, self.studio.pool.workers) if stages else "",
+            decoder=told.decoder,
             encoder=told.encoder,
             audio=told.audio,
             size=told.size,

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from ..capture import hwaccel
 from ..core.errors import UsageError
 from ..core.settings import ProcessorSettings, Settings
 from ..processors.library import Library
@@ -70,11 +71,13 @@ def film_options(args: argparse.Namespace) -> FilmOptions:
     rate = None if args.interpolate is None else parse_rate(args.interpolate)
     if rate and args.fps:
         raise UsageError("--fps and --interpolate", "say one of them: both give the new film's rate")
+    hwaccel.check(args.hwaccel or hwaccel.AUTO)
     start_s, end_s = parse_trim(args.trim) if args.trim else (None, None)
     changes = _given(
         encoder=args.video_encoder,
         quality=quality,
         preset=args.video_preset,
+        hwaccel=args.hwaccel,
         sound=False if args.no_audio else None,
         sound_codec=args.audio_codec,
         fps=args.fps,

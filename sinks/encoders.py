@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Literal
 
@@ -204,6 +204,7 @@ def choose(
     *,
     live: bool,
     quality: int = QUALITY,
+    preset: str = "",
     codecs: tuple[str, ...] = CODECS,
     without: Set[str] = frozenset(),
     probe: Callable[[Encoder, Size, float], str] = probe,
@@ -211,7 +212,7 @@ def choose(
     """The first encoder that really works: `wanted` is `auto`, a codec or an encoder's own name.
 
     `auto` takes h264, which plays everywhere, or the first of `codecs` (what the container can hold).
-    Encoders named in `without` are not tried.
+    Encoders named in `without` are not tried; `preset`, one of the encoder's own names, stands in the place of ours.
     Blocks for some 50 ms. Raises UsageError for a name that nobody knows or that `codecs` leaves out,
     ConfigError with each refusal when none works.
     """
@@ -229,6 +230,8 @@ def choose(
             refusals.append(f"{candidate.name}: failed before")
             continue
         encoder = settings(candidate, size, fps, live=live, quality=quality)
+        if preset:
+            encoder = replace(encoder, options={**encoder.options, "preset": preset})
         if not (refusal := probe(encoder, size, fps)):
             log.info("encoder.chosen", encoder=encoder.name, live=live, refused=refusals)
             return encoder
