@@ -196,7 +196,7 @@ def _found(contract: Contract, ports: list[Any], role: Literal["inputs", "output
     return [
         Found(
             next((n for n in sorted(p.get_names()) if n in wanted), p.get_any_name()),
-            {"f32": "float32", "f16": "float16", "f64": "float64"}.get(
+            {"f32": "float32", "f16": "float16", "f64": "float64", "i64": "int64", "i32": "int32"}.get(
                 p.get_element_type().get_type_name(), p.get_element_type().get_type_name()
             ),
             tuple(None if d.is_dynamic else d.get_length() for d in p.get_partial_shape()),

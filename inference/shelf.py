@@ -251,7 +251,7 @@ class Shelf:
         makes_pictures = family.task in ("swapper", "enhancer", "frame enhancer")
         peak = 255.0 / family.result.scale[0] if makes_pictures else None
         outputs = tuple(
-            _spec(f, card.batch, role, peak if n == 0 else None)
+            _spec(f, card.batch, role, peak if n == 0 else None, least=1)
             for n, (role, f) in enumerate(ports.outputs.items())
         )
         if family.task == "detector":
@@ -323,8 +323,9 @@ def _again(model: str) -> str:
     return f"faceswapd models remove {model}, then pull or add it again"
 
 
-def _spec(found: Found, batch: bool, role: str, peak: float | None = None) -> TensorSpec:
-    shape = (None, *found.shape[1:]) if batch and len(found.shape) > 1 else found.shape
+def _spec(found: Found, batch: bool, role: str, peak: float | None = None, least: int = 2) -> TensorSpec:
+    """Open in its batch, if it has at least so many sizes (`surgery.open_batch`)."""
+    shape = (None, *found.shape[1:]) if batch and len(found.shape) >= least else found.shape
     return TensorSpec(found.name, shape, role, dtype=found.dtype, peak=peak)
 
 

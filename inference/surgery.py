@@ -71,7 +71,7 @@ def open_batch(graph: Graph) -> Graph:
         nodes.append(replace(node, inputs=inputs, message=node.message.copy().put(1, *inputs)))
     graph.nodes = nodes
     graph.inputs = [_opened(f) for f in graph.inputs]
-    graph.outputs = [_opened(f) for f in graph.outputs]
+    graph.outputs = [_opened(f, least=1) for f in graph.outputs]
     return graph
 
 
@@ -108,12 +108,10 @@ def image_half(graph: Graph, edges: Sequence[Found], *, batch: bool) -> bytes:
     return image.encode()
 
 
-def _opened(found: Found) -> Found:
-    return (
-        replace(found, shape=(None, *found.shape[1:]))
-        if len(found.shape) > 1 and found.shape[0] == 1
-        else found
-    )
+def _opened(found: Found, least: int = 2) -> Found:
+    """With an open batch, if it has so many sizes: an input with one has none, an output is nothing but its batch."""
+    batched = len(found.shape) >= least and found.shape[0] == 1
+    return replace(found, shape=(None, *found.shape[1:])) if batched else found
 
 
 def _reached(nodes: Iterable[Node], names: set[str]) -> set[str]:

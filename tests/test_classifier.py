@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,10 +17,10 @@ from faceswapd.inference.engines import Engines
 MODELS = ["genderage", "fairface"]
 
 
-@pytest.fixture(scope="module")
-def engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engines]:
+@pytest.fixture(scope="module", params=["onnxruntime", "openvino"])
+def engines(tmp_path_factory: pytest.TempPathFactory, request: Any) -> Iterator[Engines]:
     folder = tmp_path_factory.mktemp("models")
-    settings = InferenceSettings(engine="onnxruntime", precision="fp32", provider="cpu")
+    settings = InferenceSettings(engine=request.param, precision="fp32", provider="cpu")
     shelf = standins.shelf(folder, *MODELS, "w600k_r50")
     engines = Engines(settings, cache=folder / "engines.json", shelf=shelf)
     yield engines
