@@ -1,9 +1,13 @@
 """Restores faces by a neural network: sharper eyes, skin and hair, after a swap or without one."""
 
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from threading import Lock
 from typing import Annotated, ClassVar
 
+import cv2
 import numpy as np
 from msgspec import Meta
 
@@ -12,10 +16,10 @@ from ..core.frame import Pixels
 from ..core.params import Params
 from ..faces import masks
 from ..faces.crop import enlarged, face_alpha, lay_back, moved, soft_box, take
-from ..faces.face import Face
 from ..faces.templates import crop_matrix
 from ..inference.picture_model import PictureModel
-from .processor import Picture, Render, Workshop
+from .carry import Look, Restored
+from .processor import Effect, Picture, Render, Workshop
 from .wearer import WHOSE, Who, check_who, wearers
 
 
@@ -37,14 +41,23 @@ class EnhanceParams(Params, frozen=True):
             extra_json_schema={"step": 0.05},
         ),
     ] = 0.5  # fmt: skip
+    every: Annotated[
+        int,
+        Meta(
+            ge=0, le=60, description="Live: restores a face in every so-many-th frame and carries it to those between; "
+            "0 in the background, as often as there is time.",
+            extra_json_schema={"step": 1},
+        ),
+    ] = 0  # fmt: skip
 
 
 _FEATHER = 0.06
+_AUTO = 0
 
 
 @dataclass(frozen=True, slots=True)
 class _Enhanced:
-    """One model with one set of parameters: the Render of `Enhance`."""
+    """One model with one set of parameters: the Render of `Enhance`, for which every frame stands by itself."""
 
     model: PictureModel
     params: EnhanceParams
@@ -56,29 +69,128 @@ class _Enhanced:
 
     def many(self, pictures: Sequence[Picture]) -> list[Picture]:
         """The faces of all pictures in one run."""
-        if self.params.blend > 0:
-            # A detector's stand-in has no mesh of its own to align a crop by.
-            chosen = [(p.pixels, wearers(p.faces, self.params.faces)[0]) for p in pictures]
-            self._restore([(pixels, face) for pixels, faces in chosen for face in faces if face.score > 0])
-        return list(pictures)
+        looks = [self.looks(picture) for picture in pictures]
+        restored = iter(self.restored([look for some in looks for look in some]))
+        out = []
+        for picture, some in zip(pictures, looks, strict=True):
+            for look in some:
+                self.lay(picture.pixels, next(restored), None, look)
+            out.append(marked(picture) if some else picture)
+        return out
 
-    def _restore(self, faces: Sequence[tuple[Pixels, Face]]) -> None:
-        """Each face in its frame, in place."""
-        if not faces:
-            return
-        side, family = self.model.side, self.model.family
-        matrices = [crop_matrix(face.anchors, family.template, side) for _, face in faces]
-        crops = [take(pixels, matrix, side) for (pixels, _), matrix in zip(faces, matrices, strict=True)]
+    def looks(self, picture: Picture) -> list[Look]:
+        """The crops of the faces that are restored in a picture."""
+        if self.params.blend == 0:
+            return []
+        # A detector's stand-in has no mesh of its own to align a crop by.
+        faces = [face for face in wearers(picture.faces, self.params.faces)[0] if face.score > 0]
+        side, template = self.model.side, self.model.family.template
+        matrices = [crop_matrix(face.anchors, template, side) for face in faces]
+        return [
+            Look(face, matrix, take(picture.pixels, matrix, side))
+            for face, matrix in zip(faces, matrices, strict=True)
+        ]
+
+    def restored(self, looks: Sequence[Look]) -> list[Pixels]:
+        """What the network makes of them, in one run."""
+        if not looks:
+            return []
         # CodeFormer and VQFR take it alike, the one as a vector of one number, the other as a scalar.
         shared = [
             np.full([n or 1 for n in port.shape], self.params.fidelity, port.dtype)
             for port in self.model.inputs
         ]
-        results = family.result.decode(self.model.run(crops, shared=shared)[0])
-        for (pixels, face), matrix, result in zip(faces, matrices, results, strict=True):
-            into = enlarged(matrix, len(result) / side)
-            alpha = face_alpha(moved(face.points, into), self.box, _FEATHER, self.params.blend)
-            lay_back(pixels, result, alpha, into)
+        outputs = self.model.run([look.crop for look in looks], shared=shared)
+        return self.model.family.result.decode(outputs[0])
+
+    def lay(self, pixels: Pixels, result: Pixels, share: masks.Mask | None, look: Look) -> None:
+        """Lays a restored face back over its place, in place; `share` tells how much of it is shown where: all."""
+        into = enlarged(look.matrix, len(result) / self.model.side)
+        box = self.box if len(self.box) == len(result) else soft_box(len(result), _FEATHER)
+        alpha = face_alpha(moved(look.face.points, into), box, _FEATHER, self.params.blend)
+        if share is not None:
+            alpha = np.asarray(cv2.multiply(alpha, share, scale=1 / 255), np.uint8)
+        lay_back(pixels, result, alpha, into)
+
+
+class _Live:
+    """The same live: a face is restored now and then, and carried to the frames between. Any thread."""
+
+    def __init__(self, work: _Enhanced, thread: Executor) -> None:
+        """`thread` works in the background, where no number of frames is said."""
+        self._work, self._thread = work, thread
+        self._every = work.params.every
+        self._lock = Lock()
+        self._kept: dict[int, Restored] = {}
+        self._frames = 0
+        """Since all faces were restored."""
+        self._running: Future[None] | None = None
+        self._rest_until_ns = 0
+
+    def __call__(self, picture: Picture) -> Picture:
+        looks = self._work.looks(picture)
+        if not looks:
+            return picture
+        with self._lock:
+            # Who is out of sight is forgotten: ids are never used again, and a face that comes back is a new sight.
+            self._kept = kept = {n: self._kept[n] for look in looks if (n := look.face.id) in self._kept}
+            self._frames += 1
+            due = self._frames >= self._every > _AUTO
+            if due:
+                self._frames = 0
+        carried: dict[int, tuple[Pixels, masks.Mask]] = {}
+        for look in looks:
+            before = kept.get(look.face.id)
+            if before is not None and (now := before.now(look)) is not None:
+                carried[look.face.id] = now
+        anew: dict[int, Pixels] = {}
+        if self._every == _AUTO:
+            self._start(looks)
+        else:
+            fresh = [look for look in looks if due or look.face.id not in carried]
+            anew = self._restore(fresh)
+        for look in looks:
+            n = look.face.id
+            if n in anew:
+                self._work.lay(picture.pixels, anew[n], None, look)
+            elif n in carried:
+                self._work.lay(picture.pixels, *carried[n], look)
+        return marked(picture) if anew or carried else picture
+
+    def _restore(self, looks: Sequence[Look]) -> dict[int, Pixels]:
+        results = self._work.restored(looks)
+        fresh = {look.face.id: Restored.of(r, look) for look, r in zip(looks, results, strict=True)}
+        with self._lock:
+            self._kept = {**self._kept, **fresh}
+        return {look.face.id: result for look, result in zip(looks, results, strict=True)}
+
+    def _start(self, looks: Sequence[Look]) -> None:
+        """Restores these in the background, unless it is at work, or rests as long as it has worked.
+
+        Raises what it failed with the last time.
+        """
+        with self._lock:
+            running = self._running
+            if running is not None and not running.done():
+                return
+            self._running = None
+            if running is None and time.monotonic_ns() >= self._rest_until_ns:
+                self._running = self._thread.submit(self._behind, looks)
+        if running is not None:
+            running.result()
+
+    def _behind(self, looks: Sequence[Look]) -> None:
+        began_ns = time.monotonic_ns()
+        try:
+            self._restore(looks)
+        finally:
+            now_ns = time.monotonic_ns()
+            self._rest_until_ns = now_ns + (now_ns - began_ns)
+
+
+def marked(picture: Picture) -> Picture:
+    """The picture, said to hold a restored face."""
+    return replace(picture, effect=picture.effect | Effect.RESTORED)
 
 
 class Enhance:
@@ -94,6 +206,7 @@ class Enhance:
     def __init__(self, workshop: Workshop) -> None:
         self._workshop = workshop
         self._model: PictureModel | None = None
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="enhance")  # begins with its first work
 
     def prepare(self, params: EnhanceParams) -> Render:
         """Loads the model. Raises ModelError with the command that brings it, UsageError for no enhancer."""
@@ -109,4 +222,5 @@ class Enhance:
             self._model = model
         side = model.family.outputs[0].shape[-1]
         assert side is not None, "a family's result has a size"
-        return _Enhanced(model, params, soft_box(side, _FEATHER))
+        work = _Enhanced(model, params, soft_box(side, _FEATHER))
+        return _Live(work, self._thread) if self._workshop.live and params.every != 1 else work

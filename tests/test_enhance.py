@@ -73,7 +73,7 @@ def test_each_family_is_fed_read_and_laid_back(model: str, enhance: Any, face: F
 
     want = expected(0.25 if model in ("codeformer_fp16", "vqfr_v2") else 0.0)
     np.testing.assert_allclose(at(picture, face, 50), want, atol=1.5)
-    assert picture.effect is Effect.NONE
+    assert picture.effect is Effect.RESTORED
     assert picture.treated == frozenset()
 
 
@@ -137,6 +137,7 @@ def test_the_original_shines_through_a_blend(enhance: Any, face: Face) -> None:
     np.testing.assert_allclose(at(half, face, 50), (np.array(expected()) + BGR) / 2, atol=2)
     nothing = enhance(model="gfpgan_1.4", blend=0.0)(plain(face))
     assert (nothing.pixels == BGR).all()
+    assert nothing.effect is Effect.NONE
 
 
 def test_only_who_was_there_first_if_asked(enhance: Any, face: Face) -> None:
