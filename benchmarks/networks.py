@@ -1,8 +1,8 @@
 """Networks with the compute of the real ones and random weights: they say how fast, never how good.
 
 `inswapper(32)` has the published size of inswapper_128 (138 M parameters, 175 GMAC), with a bottleneck of 32 x 32;
-`inswapper(16)` is the same with 16 x 16 (48 GMAC). `arcface()` is a ResNet-50 for 112 x 112 (6 GMAC), `scrfd()`
-has the compute of SCRFD-10GF at 640 x 640 in one plain trunk (13 GMAC).
+`inswapper(16)` is the same with 16 x 16 (48 GMAC), `narrow` a fraction of its channels. `arcface()` is a ResNet-50
+for 112 x 112 (6 GMAC), `scrfd()` has the compute of SCRFD-10GF at 640 x 640 in one plain trunk (13 GMAC).
 """
 
 from typing import Any
@@ -59,37 +59,40 @@ class _Net:
         return bytes(helper.make_model(graph, opset_imports=opset, ir_version=8).SerializeToString())
 
 
-def inswapper(bottleneck: int = 32) -> tuple[bytes, float]:
-    """(file, GMAC): the contract of inswapper_128, an encoder, six blocks with adaptive norms, a decoder."""
+def inswapper(bottleneck: int = 32, narrow: int = 1) -> tuple[bytes, float]:
+    """(file, GMAC): the contract of inswapper_128, an encoder, six blocks with adaptive norms, a decoder.
+
+    With `narrow` 16 it has a sixteenth of the channels: small enough to try a benchmark itself.
+    """
     net = _Net()
-    x = net.conv("target", 3, 128, 128, 7)
-    side, channels = 128, 128
+    side, channels, widest = 128, 128 // narrow, 1024 // narrow
+    x = net.conv("target", 3, channels, 128, 7)
     halvings = {32: (1, 2, 2), 16: (2, 2, 2)}[bottleneck]
-    for wide, stride in zip((256, 512, 1024), halvings, strict=True):
+    for wide, stride in zip((widest // 4, widest // 2, widest), halvings, strict=True):
         side //= stride
         x = net.conv(x, channels, wide, side, stride=stride)
         channels = wide
     for _ in range(6):
         y = x
         for last in (False, True):
-            y = _styled(net, net.conv(y, 1024, 1024, side, act=""))
+            y = _styled(net, net.conv(y, widest, widest, side, act=""), widest)
             y = y if last else net.op("Relu", y)
         x = net.op("Add", x, y)
-    for wide, stride in zip((512, 256, 128), halvings[::-1], strict=True):
+    for wide, stride in zip((widest // 2, widest // 4, widest // 8), halvings[::-1], strict=True):
         if stride == 2:
             x = net.op("Resize", x, "", net.constant(np.array([1, 1, 2, 2], np.float32)), mode="linear")
             side *= 2
         x = net.conv(x, channels, wide, side)
         channels = wide
     # Real networks give pictures, whose numbers spread around the middle; unscaled these would all be 0 or 1.
-    x = net.op("Mul", net.conv(x, 128, 3, 128, 7, act=""), net.constant(np.array(0.2, np.float32)))
+    x = net.op("Mul", net.conv(x, channels, 3, 128, 7, act=""), net.constant(np.array(0.2, np.float32)))
     x = net.op("Sigmoid", x)
     net.weights.append(numpy_helper.from_array(EMAP, "emap"))
     shape = [1, 3, 128, 128]
     return net.save({"target": shape, "source": [1, 512]}, {"output": x}, {"output": shape}), net.gmac
 
 
-def _styled(net: _Net, x: str, channels: int = 1024) -> str:
+def _styled(net: _Net, x: str, channels: int) -> str:
     """Adaptive instance norm: what is said of the face scales and shifts each channel."""
     gemm = net.random.standard_normal((512, 2 * channels), np.float32)
     bias = np.concatenate([np.ones(channels, np.float32), np.zeros(channels, np.float32)])

@@ -87,20 +87,19 @@ class OnnxRuntime:
                 f"precision {precision} is not there on execution provider {provider.name}",
                 "ask for fp32 or auto",
             )
-        told = provider.told(precision, self._cache) | self._shapes(contract)
-        self._make_folders(told)
+        told = self.told(contract, precision)
         binds = bool(provider.memory) and bindable(contract)
         graphs = binds and provider.graph is not None and self._graphs(contract)
         session = None
         if graphs:
             assert provider.graph is not None
             try:
-                session = self._session(contract, content, told | {provider.graph.name: provider.graph.value})
+                session = self.session(contract, content, told | {provider.graph.name: provider.graph.value})
             except ModelError as error:  # a part of the model runs elsewhere: it is run step by step
                 log.info("engine.no_graph", model=contract.model, provider=provider.name, reason=error.what)
         if session is None:
             graphs = False
-            session = self._session(contract, content, told)
+            session = self.session(contract, content, told)
         check(
             contract,
             [Found(t.name, _dtype(t.type), _shape(t.shape)) for t in session.get_inputs()],
@@ -112,7 +111,14 @@ class OnnxRuntime:
         words = f"onnxruntime {_WORDS.get(provider.name, provider.name)} {precision}{_elsewhere(session)}"
         return OrtRunner(contract, session, words, self._bound, self._gate, bound)
 
-    def _session(self, contract: Contract, content: bytes, told: dict[str, str]) -> Any:
+    def told(self, contract: Contract, precision: Precision = "fp32") -> dict[str, str]:
+        """{option: value} for a model; the folders that are among them are made. Raises ConfigError."""
+        told = self.plan.provider.told(precision, self._cache) | self._shapes(contract)
+        self._make_folders(told)
+        return told
+
+    def session(self, contract: Contract, content: bytes, told: dict[str, str]) -> Any:
+        """A bare session, on the provider or not at all. Raises as `load`."""
         provider = self.plan.provider
         try:
             session = self._ort.InferenceSession(content, self._options(), providers=[(provider.full, told)])

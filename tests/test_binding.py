@@ -246,7 +246,7 @@ def test_nobody_runs_while_a_graph_is_recorded() -> None:
 def test_a_model_that_a_device_takes_in_part_is_run_step_by_step(monkeypatch: pytest.MonkeyPatch) -> None:
     strange = dataclasses.replace(BOUND_CPU, graph=Option("enable_cuda_graph", "1", "a recorded run"))
     maker, tried = OnnxRuntime(Plan(strange, 1, 1)), []
-    make = maker._session
+    make = maker.session
 
     def session(contract: Contract, content: bytes, told: dict[str, str]) -> object:
         tried.append(told)
@@ -254,7 +254,7 @@ def test_a_model_that_a_device_takes_in_part_is_run_step_by_step(monkeypatch: py
             raise ModelError("not all of it has been partitioned to the device")
         return make(contract, content, told)
 
-    monkeypatch.setattr(maker, "_session", session)
+    monkeypatch.setattr(maker, "session", session)
     runner = maker.load(CONTRACT, network())
 
     assert tried == [{"enable_cuda_graph": "1"}, {}]
