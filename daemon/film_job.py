@@ -82,7 +82,7 @@ class FilmJob:
         finally:
             film.close()
         self.told.audio, self.told.decoder = carried.audio, film.decoder
-        self._note(*_remarks(film, shape), *(f"left out: {s}" for s in carried.left_out))
+        self._note(*_remarks(film, shape), *(f"left out: {s}" for s in carried.left_out), *carried.converted)
         return self.told
 
     def _encoded(self, film: Reader) -> tuple[Shape, Print, Journal]:

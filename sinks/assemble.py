@@ -18,6 +18,7 @@ from av.video.stream import VideoStream
 
 from .segments import FORMAT, Print, Segment, full, video_stream
 from .sound import USUAL, Sound
+from .subtitles import Subtitles
 from .video import CONTAINERS
 
 log = structlog.get_logger(__name__)
@@ -42,6 +43,8 @@ class Carried:
     """`copied` (packets as they were), `none`, or the codec it was encoded with."""
     left_out: tuple[str, ...] = ()
     """Streams that did not come along."""
+    converted: tuple[str, ...] = ()
+    """Subtitles that are in another codec now."""
 
 
 def assemble(
@@ -102,10 +105,12 @@ def _say_as(segment: Segment, stream: VideoStream) -> None:
 def _carry(
     source: Any, film: OutputContainer, *, sound: bool, cover: bool, codec: str
 ) -> tuple[Carried, dict[int, Any]]:
-    """Streams of the film for those of the original: {index in the original: stream of the film, or `Sound`}."""
+    """Streams of the film for those of the original: {index in the original: stream of the film, or what encodes
+    it anew}."""
     main = next(s for s in source.streams.video if not s.disposition & _COVER)
     pairs: dict[int, Any] = {}
     left_out: list[str] = []
+    converted: list[str] = []
     audio = "none"
     for stream in source.streams:
         if stream is main or stream.type in ("data", "unknown") or (stream.type == "audio" and not sound):
@@ -129,7 +134,15 @@ def _carry(
                 anew = (
                     USUAL.get(film.format.name, "") if stream.type == "audio" and stream.codec_context else ""
                 )
-        if anew:
+        if copy is None and stream.type == "subtitle":
+            try:
+                pairs[stream.index] = Subtitles(stream, film)
+            except ValueError:
+                left_out.append(f"subtitles {known}: this kind of film cannot hold them")
+                continue
+            copy = pairs[stream.index].stream
+            converted.append(f"subtitles {known} became {pairs[stream.index].codec}")
+        elif anew:
             pairs[stream.index] = Sound(stream, film, anew)
             copy = pairs[stream.index].stream
         elif copy is None:
@@ -148,7 +161,7 @@ def _carry(
             stream=what,
             why="see the film's kind",
         )
-    return Carried(audio, tuple(left_out)), pairs
+    return Carried(audio, tuple(left_out), tuple(converted)), pairs
 
 
 _COVER: Any = av.stream.Disposition.attached_pic
@@ -214,7 +227,7 @@ def _packets(source: Any, pairs: dict[int, Any], window: Window) -> "Iterator[Pa
                 continue
         shift = round(window.shift_s / Fraction(packet.time_base))
         to = pairs[packet.stream.index]
-        if isinstance(to, Sound):
+        if isinstance(to, Sound | Subtitles):
             yield from to.encoded(packet, shift)
             continue
         if packet.pts is not None:
