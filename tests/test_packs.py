@@ -42,7 +42,7 @@ def insightface(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> SimpleNamesp
     fake = SimpleNamespace(
         download=whole, state=SimpleNamespace(status="default_non_commercial", error=None, message="")
     )
-    modules = {
+    modules: dict[str, dict[str, object]] = {
         "insightface": {},
         "insightface.utils": {},
         "insightface.utils.storage": {"download": lambda sub, name, root: fake.download(sub, name, root)},
