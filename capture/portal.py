@@ -23,7 +23,8 @@ INTERFACE = "org.freedesktop.portal.ScreenCast"
 REQUEST, SESSION = "org.freedesktop.portal.Request", "org.freedesktop.portal.Session"
 CURSOR_EMBEDDED, UNTIL_REVOKED = 2, 2
 GRANTED, CANCELLED = 0, 1  # what a Response says
-ANSWER_S = 5.0
+ANSWER_S = 25.0
+"""The first call may have to start the portal; D-Bus itself waits as long."""
 DIALOG_S = 120.0
 """How long the user may look at the dialog."""
 _REMEDY = "install xdg-desktop-portal and the part of it for your desktop (-gnome, -kde, -wlr)"
@@ -50,7 +51,7 @@ class Grant(NamedTuple):
 
 
 class DeniedError(NoDeviceError):
-    """The user has refused, or has closed the dialog."""
+    """The user has refused, or has not answered."""
 
 
 class Portal:
@@ -181,15 +182,15 @@ class Portal:
             try:
                 outcome, results = self._bus.recv_until_filtered(answers, timeout=seconds).body
             except TimeoutError:
-                raise NoDeviceError(
-                    f"source {self.name}: the desktop did not answer within {seconds:.0f} s",
-                    "start again and answer its dialog",
+                raise DeniedError(
+                    f"source {self.name}: the desktop's dialog was not answered within {seconds:.0f} s",
+                    "start again and answer it",
                 ) from None
         if outcome == GRANTED:
             return dict(results)
         if outcome == CANCELLED:
             raise DeniedError(f"source {self.name} was not allowed", "start again and choose what to share")
-        raise DeniedError(f"source {self.name}: the desktop ended its dialog", "start again")
+        raise NoDeviceError(f"source {self.name}: the desktop's portal has failed", "its own log tells why")
 
     @contextmanager
     def _signals(self, interface: str, member: str, path: str) -> Iterator[Any]:
@@ -252,4 +253,4 @@ def _fields(message: Any) -> dict[str, Any]:
 def _said(error: Exception) -> str:
     """The first line of what the bus has answered."""
     words = getattr(error, "data", None)
-    return str(words[0] if words else error).partition("\n")[0]
+    return str(words[0] if words else error).partition("\n")[0] or type(error).__name__
