@@ -55,11 +55,11 @@ class Counted:
             model, engine, close = runner.model, runner.engine, runner.close
 
             @staticmethod
-            def run(*inputs: np.ndarray) -> tuple[np.ndarray, ...]:  # type: ignore[type-arg]
+            def run(*inputs: np.ndarray) -> tuple[np.ndarray, ...]:
                 asked.append(len(inputs[0]))
                 return runner.run(*inputs)
 
-        return Counting()  # type: ignore[return-value]
+        return Counting()
 
 
 def seen(*faces: Face) -> Sighting:
