@@ -16,7 +16,7 @@ from ..core.settings import ProcessorSettings
 from ..faces.face import Sighting
 from .processor import Picture, Processor, Render, render_many
 from .registry import Registry
-from .wearer import Unwearable
+from .wearer import UnwearableError
 
 log = structlog.get_logger(__name__)
 
@@ -178,18 +178,18 @@ class ChainBuilder:
     def _wear(self, steps: dict[str, Step], face: str) -> dict[str, Step]:
         """Every step that wears a face wears this one; if there is none, the first processor that can is added, off.
 
-        Raises Unwearable where a step that is on cannot.
+        Raises UnwearableError where a step that is on cannot.
         """
         wearing = [s.name for s in steps.values() if _wears(s.params)]
         if not wearing:
             wearing = [n for n in self._registry.names if _wears(self._registry[n].params_type())][:1]
         if not wearing:
             raise UsageError(f"face {face}: no processor wears faces", "see the list of processors")
-        refused: list[Unwearable] = []
+        refused: list[UnwearableError] = []
         for name in wearing:
             try:
                 steps = self._set(steps, SetProcessor(name, params={FACE: face}))
-            except Unwearable as error:
+            except UnwearableError as error:
                 # One that is off may keep the face that it has, if another one can wear this.
                 refused.append(error)
                 if steps[name].enabled or len(refused) == len(wearing):

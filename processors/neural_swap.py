@@ -20,7 +20,7 @@ from ..inference.swapper import Identity, Styles, Swapped, Swapper
 from .library import MASK
 from .own_identity import OwnIdentities
 from .processor import Effect, Picture, Render, Workshop
-from .wearer import WHO, Unwearable, Who, check_who, wearers
+from .wearer import WHO, UnwearableError, Who, check_who, wearers
 
 
 class NeuralSwapParams(Params, frozen=True):
@@ -237,7 +237,7 @@ class NeuralSwap:
                 "neural_swap has no face to wear", "`faceswapd face add` a photo, then set its name as face"
             )
         if MASK in (*names, params.other_face):
-            raise Unwearable(
+            raise UnwearableError(
                 f"neural_swap cannot wear {MASK!r}: it is painted, and nobody",
                 "wear it by mesh_swap, or a face with a photo by neural_swap",
             )

@@ -85,7 +85,7 @@ def check_who(who: Who, workshop: Workshop) -> None:
         )
 
 
-class Unwearable(UsageError):
+class UnwearableError(UsageError):
     """A processor cannot wear a face that another one can."""
 
 

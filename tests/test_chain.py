@@ -12,7 +12,7 @@ from faceswapd.faces.face import Face, Sighting
 from faceswapd.processors.chain import Chain, ChainBuilder
 from faceswapd.processors.processor import Effect, Picture, Processor, Render
 from faceswapd.processors.registry import Registry
-from faceswapd.processors.wearer import Unwearable
+from faceswapd.processors.wearer import UnwearableError
 
 FACES = tuple(
     Face(n, np.zeros(4, np.float32), np.zeros((478, 3), np.float32), 1.0) for n in (1, 2)
@@ -269,7 +269,7 @@ class Picky(Wear):
 
     def prepare(self, params: WearParams) -> Render:
         if params.face == "mask":
-            raise Unwearable("picky cannot wear 'mask'", "wear it by wear")
+            raise UnwearableError("picky cannot wear 'mask'", "wear it by wear")
         return super().prepare(params)
 
 

@@ -23,7 +23,7 @@ from faceswapd.processors.neural_swap import NeuralSwap, NeuralSwapParams
 from faceswapd.processors.processor import Picture, Workshop, render_many
 from faceswapd.processors.registry import registry
 from faceswapd.processors.track_faces import FaceTracker
-from faceswapd.processors.wearer import Unwearable
+from faceswapd.processors.wearer import UnwearableError
 
 PHOTO = np.asarray(cv2.imread(str(Path(__file__).parent.parent / "capture/assets/portrait.jpg")), np.uint8)
 BGR = (200, 100, 40)
@@ -450,7 +450,7 @@ def test_deepfacelive_models_bring_their_own_face_and_mask(tmp_path: Path, face:
 
 @pytest.mark.parametrize("params", [{"face": "mask"}, {"face": "ada+mask"}, {"other_face": "mask"}])
 def test_the_painted_mask_has_no_identity_to_wear(params: dict[str, str], wear: Wear) -> None:
-    with pytest.raises(Unwearable, match="neural_swap cannot wear 'mask': .* wear it by mesh_swap"):
+    with pytest.raises(UnwearableError, match=r"neural_swap cannot wear 'mask': .* wear it by mesh_swap"):
         wear(**params)
 
 
