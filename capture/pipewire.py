@@ -210,9 +210,9 @@ class PipeWireReader:
         """BGR of a buffer's picture, or of the part of it that counts; None for less than it promised."""
         (width, height), data = self._size, buffer.datas[0]
         chunk = data.chunk.contents
-        stride = chunk.stride if chunk.stride > 0 else 4 * width
+        stride = max(chunk.stride, 4 * width)  # some producers leave it at 0
         offset = chunk.offset % data.maxsize if data.maxsize else 0
-        if not data.data or stride < 4 * width or offset + stride * (height - 1) + 4 * width > data.maxsize:
+        if not data.data or offset + stride * (height - 1) + 4 * width > data.maxsize:
             return None
         memory = (ctypes.c_uint8 * (stride * (height - 1) + 4 * width)).from_address(data.data + offset)
         rows: Pixels = np.lib.stride_tricks.as_strided(

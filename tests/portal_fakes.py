@@ -110,14 +110,14 @@ class FakePortal:
             case "SelectSources":
                 self.wishes.append({name: value for name, (_, value) in body[1].items()})
                 later(body[1], 0, {})
-            case "Start" if self.outcome is None:
+            case "Start" if (outcome := self.outcome) is None:
                 reply("o", (f"{PATH}/request/{sender}/{body[2]['handle_token'][1]}",))
             case "Start":
                 self._given += 1
                 results: dict[str, Any] = {"streams": ("a(ua{sv})", [(42, {"size": ("(ii)", (64, 48))})])}
                 if self.properties["version"] >= 4:
                     results["restore_token"] = ("s", f"token {self._given}")
-                later(body[2], self.outcome, results if self.outcome == 0 else {})
+                later(body[2], outcome, results if outcome == 0 else {})
             case "OpenPipeWireRemote":
                 reader, writer = os.pipe()
                 reply("h", (reader,))
