@@ -5,7 +5,7 @@ import logging
 import platform
 import sys
 from collections.abc import Callable, Iterator
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 from rich.console import Console
@@ -14,6 +14,9 @@ from .. import __version__
 from ..core.errors import FaceswapdError
 from .logs import configure
 from .outputs import how_to_get_one
+
+if TYPE_CHECKING:
+    from ..inference.choices import Timed
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -73,18 +76,40 @@ def _runtimes() -> Iterator[Finding]:
 
 def _models() -> Iterator[Finding]:
     from ..core.settings import InferenceSettings
+    from ..inference.choices import Choices
     from ..inference.contracts import CONTRACTS
     from ..inference.engines import Engines
     from . import places
 
-    engines = Engines(InferenceSettings(), cache=places.cache_dir() / "engines.json")
+    cache = places.cache_dir() / "engines.json"
+    engines = Engines(InferenceSettings(), cache=cache)
     try:
         for name in CONTRACTS:
             engines.load(name)
         for name, engine in sorted(engines.serving().items()):
             yield Finding(f"model {name}", "ok", engine)
+        for problem in engines.problems:
+            yield Finding("engines", "warning", problem)
+        known = Choices(cache).latest()
+        for card in engines.shelf.cards():
+            yield _own_model(card.model, card.family, engines.shelf.whole(card.model), known.get(card.model))
     finally:
         engines.close()
+
+
+def _own_model(model: str, family: str, whole: bool, timed: "Timed | None") -> Finding:
+    """A model of the user's: is its file there, and what was found to serve it best."""
+    name = f"model {model}"
+    if not whole:
+        again = f"faceswapd models remove {model}, then pull or add it again"
+        return Finding(name, "error", f"{family}; its file is missing or was cut off", again)
+    if timed is None:
+        return Finding(name, "ok", f"{family}; not run for long enough yet to know its engine")
+    ms = timed.ms.get(str(timed.choice))
+    words = [family, str(timed.choice) if ms is None else f"{timed.choice}, {ms:g} ms a run"]
+    words += [f"{choice} refused: {reason}" for choice, reason in timed.refused.items()]
+    words += [] if timed.confirmed else ["chosen on the bundled portrait, to be confirmed by the next run"]
+    return Finding(name, "ok", "; ".join(words))
 
 
 def _cameras() -> Iterator[Finding]:

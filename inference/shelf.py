@@ -207,6 +207,13 @@ class Shelf:
             )
         return content
 
+    def whole(self, model: str) -> bool:
+        """Its file is there and has its size: what can be said at once. `read` says whether it is the same file."""
+        try:
+            return (self._home(model) / _MODEL).stat().st_size == self.card(model).size
+        except OSError:
+            return False
+
     def emap(self, model: str) -> Tensor:
         """The matrix of the latent that `model` is told of a face: its own, or that of the first model with one.
 

@@ -1,0 +1,63 @@
+from pathlib import Path
+
+import pytest
+import standins
+
+from faceswapd.daemon import doctor, places
+from faceswapd.inference.choices import Choice, Choices, Timed
+from faceswapd.inference.shelf import Shelf
+
+pytest.importorskip("onnxruntime", reason="no ONNX Runtime is installed")
+
+
+@pytest.fixture
+def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shelf:
+    for name in ("XDG_DATA_HOME", "XDG_CACHE_HOME"):
+        monkeypatch.setenv(name, str(tmp_path / name))
+    path = tmp_path / "mine.onnx"
+    path.write_bytes(standins.swapper(128, "arcface_128", standins.UNIT_GREEN, with_emap=True))
+    shelf = Shelf(places.data_dir() / "models")
+    shelf.add(path, "mine")
+    return shelf
+
+
+def said() -> doctor.Finding:
+    return next(f for f in doctor.examine() if f.name == "model mine")
+
+
+@pytest.mark.usefixtures("shelf")
+def test_a_model_that_never_ran_long_enough_is_said_to_be_unknown() -> None:
+    found = said()
+
+    assert (found.level, found.text) == (
+        "ok",
+        "inswapper_128; not run for long enough yet to know its engine",
+    )
+
+
+@pytest.mark.usefixtures("shelf")
+def test_what_serves_a_model_and_what_was_refused_is_said() -> None:
+    eighth = Choice("openvino", "cpu", "int8")
+    timed = Timed(
+        "mine",
+        eighth,
+        {str(eighth): 12.5},
+        {},
+        {"openvino cpu bf16": "output is within 20.1 dB"},
+        confirmed=False,
+    )
+    Choices(places.cache_dir() / "engines.json").remember("key", timed)
+
+    assert said().text == (
+        "inswapper_128; openvino cpu int8, 12.5 ms a run; openvino cpu bf16 refused: output is within 20.1 dB; "
+        "chosen on the bundled portrait, to be confirmed by the next run"
+    )
+
+
+def test_a_file_that_was_cut_off_is_an_error_with_the_command(shelf: Shelf) -> None:
+    file = next(shelf.folder.glob("mine/*.onnx"))
+    file.write_bytes(file.read_bytes()[:-1])
+    found = said()
+
+    assert found.level == "error"
+    assert "faceswapd models remove mine" in found.remedy
