@@ -96,8 +96,11 @@ def test_swapped_crops_agree_with_inswapper(zoo: Any, engines: Engines, name: st
     ours = swapper.run([take(pixels, ours_matrix, 128)], swapper.styles([(pixels, five, 1.0)]))[0].picture
 
     np.testing.assert_allclose(ours_matrix, matrix, atol=2e-3)
-    difference = np.abs(ours.astype(int) - theirs.astype(int))
-    assert difference.max() <= 1
+    # insightface cuts the decimals off, ours rounds: what is within one level before that is so afterwards.
+    difference = ours.astype(int) - theirs.astype(int)
+    assert difference.min() >= -1
+    assert difference.max() <= 2
+    assert abs(difference.mean() - 0.5) < 0.1
 
 
 class _Face(dict[str, Any]):
