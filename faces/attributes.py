@@ -43,6 +43,11 @@ class Vote:
         self._looks: deque[Attributes] = deque(maxlen=LOOKS)
         self._sex: Sex | None = None
 
+    @property
+    def looks(self) -> int:
+        """How many count, `LOOKS` at most."""
+        return len(self._looks)
+
     def add(self, look: Attributes) -> Attributes:
         """The sex that most looks say (where they are even, what it was before) and the median age."""
         self._looks.append(look)

@@ -17,7 +17,10 @@ from ..inference.engine import Models
 from ..inference.landmarker import Landmarker
 
 LOOK_AGAIN_NS = 1_000_000_000
-"""Sex and age of a face are looked at when it is new, and then once in so long."""
+"""Sex and age of a face are looked at when it is new, and then once in so long;"""
+AT_FIRST_NS = 250_000_000
+"""but sooner until there are three looks: one that is wrong is then outvoted."""
+_ENOUGH_LOOKS = 3
 SURE = 0.5
 """Landmarks that the model is less sure of are not taken: the mesh's own points stand. facefusion's default."""
 FORGET_NS = 10_000_000_000
@@ -93,7 +96,8 @@ class _Known:
     smooth: Smoother = field(default_factory=Smoother)
 
     def due(self, now_ns: int) -> bool:
-        return self.attributes is None or now_ns - self.looked_ns >= LOOK_AGAIN_NS
+        wait_ns = LOOK_AGAIN_NS if self.vote.looks >= _ENOUGH_LOOKS else AT_FIRST_NS
+        return self.attributes is None or now_ns - self.looked_ns >= wait_ns
 
     def carry(self, mesh: Points, five: Points, now_ns: int) -> Points:
         """The five points as calm as the mesh.

@@ -19,6 +19,13 @@ def test_every_stand_in_keeps_its_familys_contract(model: str) -> None:
     assert known()[model].family in [f.name for f in recognise(graph.inputs, graph.outputs, emap)]
 
 
+@pytest.mark.parametrize("model", [*standins.LANDMARKS, *standins.ATTRIBUTES])
+def test_models_of_landmarks_and_attributes_are_taken_for_nothing_else(model: str) -> None:
+    graph = Graph(standins.standin(model))
+
+    assert [f.name for f in recognise(graph.inputs, graph.outputs, emap=False)] == [known()[model].family]
+
+
 def test_an_emap_tells_inswapper_from_reswapper() -> None:
     graph = Graph(standins.standin("inswapper_128"))
 
