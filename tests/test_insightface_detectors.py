@@ -3,18 +3,25 @@
 Skipped where insightface is not installed (`uv sync --group insightface`).
 """
 
+import importlib.util
+import json
 from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from types import SimpleNamespace
 from typing import Any
+from zipfile import ZipFile
 
 import cv2
 import detector_standins
 import numpy as np
 import pytest
 import standins
+from structlog.testing import capture_logs
 
-from faceswapd.core.errors import ModelError, UsageError
+from faceswapd.core.errors import MissingInputError, ModelError, UsageError
 from faceswapd.core.frame import Frame, Pixels
 from faceswapd.core.settings import AnalysisSettings, InferenceSettings
 from faceswapd.faces.detection import Detection
@@ -165,6 +172,66 @@ def test_a_broken_pack_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(ModelError, match="buffalo_l does not load"):
         InsightAnalysis("buffalo_l", home=tmp_path)
+
+
+@pytest.mark.usefixtures("zoo")
+def test_a_pack_with_a_manifest_is_read_as_it_says(home: Path, tmp_path: Path) -> None:
+    """The raccoon packs say which file does what, and have names that say nothing."""
+    old, new = packs.folder("buffalo_l", home), packs.folder("raccoon_s", tmp_path)
+    new.mkdir(parents=True)
+    tasks = {"detection": ("a.onnx", "det_10g.onnx"), "recognition": ("b.onnx", "w600k_r50.onnx")}
+    for name, model in tasks.values():
+        (new / name).write_bytes((old / model).read_bytes())
+    described = {
+        "manifest_version": 2,
+        "model_id": "raccoon_s",
+        "license": "MODEL.LICENSE",
+        "tasks": {task: {"file": name} for task, (name, _) in tasks.items()},
+    }
+    (new / "manifest.json").write_text(json.dumps(described))
+    photo = picture("obama.jpg")
+
+    agree(
+        InsightAnalysis("raccoon_s", home=tmp_path).detect(photo, thorough=True),
+        *InsightAnalysis("buffalo_l", home=home)._app.det_model.detect(photo),
+    )
+    # What insightface needs to check a signature is not installed with it: then the log says that nobody has looked.
+    (new / "MODEL.LICENSE").write_text("{}")
+    with capture_logs() as logs:
+        if importlib.util.find_spec("cryptography") and importlib.util.find_spec("rfc8785"):
+            with pytest.raises(ModelError, match="pack raccoon_s"):
+                packs.found("raccoon_s", tmp_path)
+        else:
+            packs.found("raccoon_s", tmp_path)
+            assert [entry["event"] for entry in logs] == ["pack.licence_unchecked"]
+
+
+@pytest.mark.usefixtures("zoo")
+def test_a_pack_is_pulled_by_insightfaces_own_downloader(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=tmp_path))
+    thread = Thread(target=server.serve_forever)
+    storage = packs.module("utils.storage")
+    monkeypatch.setattr(storage, "MODEL_ZOO_RELEASE_DOWNLOAD_URL", f"http://127.0.0.1:{server.server_port}/")
+    with ZipFile(tmp_path / "buffalo_s.zip", "w") as archive:
+        for file in packs.folder("buffalo_l", home).iterdir():
+            archive.write(file, file.name)
+    (tmp_path / "buffalo_m.zip").write_bytes((tmp_path / "buffalo_s.zip").read_bytes()[:5000])
+    thread.start()
+    try:
+        packs.pull("buffalo_s", tmp_path / "own")
+        with pytest.raises(MissingInputError, match="not a zip file"):
+            packs.pull("buffalo_m", tmp_path / "own")
+        with pytest.raises(MissingInputError, match="Failed downloading"):
+            packs.pull("raccoon_s", tmp_path / "own")
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+    assert packs.here(tmp_path / "own") == ("buffalo_s",)
+    assert InsightAnalysis("buffalo_s", home=tmp_path / "own").detect(picture("obama.jpg"), thorough=True)
 
 
 @pytest.mark.usefixtures("zoo")
