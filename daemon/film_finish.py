@@ -5,15 +5,21 @@ from collections.abc import Generator, Iterable
 from av.video.frame import VideoFrame
 
 from ..capture.film import Shape
+from ..core.frame import Pixels
 from ..core.meter import Meter
 from ..sinks.segments import Print
 from .film_frames import FilmOptions, Shown, Tally
 from .interpolation import Interpolation, reserve
-from .offline import Done, Room
+from .offline import Done, Room, Shot
+from .steadying import Steadying
 from .studio import Studio
 
 _SHARE = 0.15
 """Of the memory limit that frames drawn between others may take; with less room, one is drawn at a time."""
+
+
+_LOOK = 6
+"""Bytes of a pixel: what `Steadying` keeps of a frame, and of a third of it as numbers."""
 
 
 class Finish:
@@ -32,12 +38,15 @@ class Finish:
         if most is not None and reserve(print_.size, ahead, deep=deep) > _SHARE * most:
             ahead = 1
         self._ahead = ahead
+        self._steadied = Steadying(options.temporal_blend) if options.temporal_blend else None
         self.reserve = reserve(print_.size, ahead, deep=deep) if options.interpolate else 0
         """Bytes that it holds."""
+        self.per_pixel = _LOOK if options.temporal_blend else 0
+        """Bytes that it holds of each frame under way."""
 
     def frames(self, pictures: Iterable[Done[VideoFrame]], room: Room) -> Generator[Shown, None, None]:
         """The frames of the new film. A picture's room is given back when it is written, or held here."""
-        counted = self._counted(pictures)
+        counted = self._counted(self._steadied.run(pictures) if self._steadied else pictures)
         if self._options.interpolate is None:
             for picture in counted:
                 yield self._plain(picture)
@@ -52,6 +61,11 @@ class Finish:
             self._meter,
             ahead=self._ahead,
         ).run(_left(counted, room))
+
+    def watch(self, shot: Shot[VideoFrame], before: Pixels, after: Pixels) -> None:
+        """Sees every frame before and after the processors; called by several threads at once."""
+        if self._steadied is not None:
+            self._steadied.watch(shot, before, after)
 
     def _counted(self, pictures: Iterable[Done[VideoFrame]]) -> Generator[Done[VideoFrame], None, None]:
         for picture in pictures:

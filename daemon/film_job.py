@@ -204,14 +204,20 @@ class FilmJob:
                 found = film.pixels(image)
             return tone_mapped(found, transfer) if mapped else found
 
+        finish = Finish(self.options, shape, print_, self.studio, self.meter)
+
+        def watch(shot: Shot[VideoFrame], before: Pixels, after: Pixels) -> None:
+            finish.watch(shot, before, after)
+            self.watch(shot, before, after)
+
         offline: Offline[VideoFrame] = Offline(
             self.studio.chain, self.studio.tracker, self.studio.pool, self.studio.disclosure, self.meter,
             open_=pixels, develop=developer.develop,
-            watch=self.watch,
+            watch=watch,
         )  # fmt: skip
         width, height = shape.size
-        finish = Finish(self.options, shape, print_, self.studio, self.meter)
         room, cost = self.studio.room(width * height, held(print_.encoder, print_.size) + finish.reserve)
+        cost += width * height * finish.per_pixel
         begin = done[-1].next_pts if done else None
         shots = frames(film, shape, self.options, told, begin, len(done))
         writer: SegmentWriter | None = None

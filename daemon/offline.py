@@ -6,13 +6,15 @@ Nothing is dropped: whoever reads waits until there is room.
 import queue
 import threading
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
-from ..core.errors import DisclosureError
+import structlog
+
+from ..core.errors import DisclosureError, InferenceError
 from ..core.frame import Frame, Pixels
 from ..core.meter import Meter
 from ..faces.face import Sighting
@@ -21,6 +23,12 @@ from ..processors.chain import Chain
 from ..processors.processor import Picture
 from ..trust.disclosure import Disclosure
 from ..trust.failclosed import UNSEEN, Evidence, may_write
+from .batch import Batch
+
+log = structlog.get_logger(__name__)
+
+_WAIT_S = 0.5
+"""How long an unfinished batch waits before it is asked whether memory lets more frames in."""
 
 Image = TypeVar("Image")
 """A picture as it comes in and goes out: a decoded frame, an array."""
@@ -55,6 +63,8 @@ class Done(Generic[Image]):
     """Faces that were hidden or replaced."""
     cost: int
     """Bytes that are free again once it is written."""
+    treated: frozenset[int] = frozenset()
+    """The ids of these faces."""
 
 
 class Room:
@@ -65,13 +75,26 @@ class Room:
     ) -> None:
         """While `tight` says True, a frame comes in only when there is no other: slower, but no more memory."""
         self._tight = tight
-        self._free = frames
-        self._limit = limit_bytes
+        self._least = self._frames = self._free = frames
         self._taken = 0
         self._changed = threading.Condition()
         self._over = False
+        self.limit_bytes = limit_bytes
         self.peak = 0
         """The most bytes that were ever taken."""
+
+    @property
+    def tight(self) -> bool:
+        """Frames pass one by one."""
+        return self._tight()
+
+    def hold(self, frames: int) -> None:
+        """Room for so many frames from now on, if they are more than at first."""
+        with self._changed:
+            frames = max(self._least, frames)
+            self._free += frames - self._frames
+            self._frames = frames
+            self._changed.notify_all()
 
     def take(self, cost: int) -> bool:
         """Waits for room; False when there is no more work. One frame always fits."""
@@ -100,27 +123,44 @@ class Room:
     def _fits(self, cost: int) -> bool:
         if self._taken == 0:
             return True
-        fits = self._free > 0 and (self._limit is None or self._taken + cost <= self._limit)
+        fits = self._free > 0 and (self.limit_bytes is None or self._taken + cost <= self.limit_bytes)
         return fits and not self._tight()
 
 
 def processed(chain: Chain, disclosure: Disclosure, pixels: Pixels, sighting: Sighting, what: str) -> Picture:
-    """One picture through the chain, with its badge; any thread.
+    """One picture through the chain, with its badge. See `processed_together`."""
+    return processed_together(chain, disclosure, [(pixels, sighting, what)])[0]
 
-    Raises InferenceError, and DisclosureError for a picture in which a face that ought to be hidden is not:
-    it must not be written.
+
+def processed_together(
+    chain: Chain, disclosure: Disclosure, frames: Sequence[tuple[Pixels, Sighting, str]]
+) -> list[Picture]:
+    """Pictures through the chain, all in the same model runs where it can do that, with their badges; any thread.
+
+    Each comes with how errors call it. Raises InferenceError, and DisclosureError for a picture in which a face that
+    ought to be hidden is not: it must not be written.
     """
-    picture = chain.render(pixels, sighting)
-    evidence = Evidence(
-        chain.hides, chain.detect_every_frame, sighting, picture.treated, picture.spared, rev=chain.rev
-    )
-    if not may_write(evidence):
-        raise DisclosureError(
-            f"{what}: a face could not be hidden",
-            "nothing is written; leave it out (--trim), or choose another processor",
+    pictures = chain.render_many([(pixels, sighting) for pixels, sighting, _ in frames])
+    for picture, (_, sighting, what) in zip(pictures, frames, strict=True):
+        evidence = Evidence(
+            chain.hides, chain.detect_every_frame, sighting, picture.treated, picture.spared, rev=chain.rev
         )
-    disclosure.apply(picture.pixels, picture.effect)
-    return picture
+        if not may_write(evidence):
+            raise DisclosureError(
+                f"{what}: a face could not be hidden",
+                "nothing is written; leave it out (--trim), or choose another processor",
+            )
+        disclosure.apply(picture.pixels, picture.effect)
+    return pictures
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Seen(Generic[Image]):
+    """One picture whose faces are known."""
+
+    shot: Shot[Image]
+    pixels: Pixels
+    sighting: Sighting
 
 
 class Offline(Generic[Image]):
@@ -137,10 +177,12 @@ class Offline(Generic[Image]):
         open_: Callable[[Image], Pixels],
         develop: Callable[[Image, Pixels, Pixels], Image],
         watch: Callable[[Shot[Image], Pixels, Pixels], None] = lambda _shot, _before, _after: None,
+        batch: Batch | None = None,
     ) -> None:
         """`tracker` makes a new one for each part. `open_` gives the pixels (BGR) of an image, `develop` the new
         image for an image, its pixels before and its pixels after. `watch` sees each picture before and after.
-        All but `tracker` are called by several threads at once.
+        All but `tracker` are called by several threads at once. `batch` says how many pictures are rendered
+        together; without it each is by itself.
         """
         self._chain = chain
         self._tracker = tracker
@@ -148,6 +190,7 @@ class Offline(Generic[Image]):
         self._disclosure = disclosure
         self._meter = meter
         self._open, self._develop, self._watch = open_, develop, watch
+        self._batch = batch or Batch()
 
     def run(self, shots: Iterable[Shot[Image]], room: Room, cost: int) -> Generator[Done[Image], None, None]:
         """The pictures in their order, processed; the caller gives `Done.cost` back to `room` when it is written.
@@ -159,7 +202,7 @@ class Offline(Generic[Image]):
         stop = threading.Event()
         opened: queue.SimpleQueue[tuple[Shot[Image], Future[Pixels]] | BaseException | None]
         opened = queue.SimpleQueue()
-        rendered: queue.SimpleQueue[Future[Done[Image]] | BaseException | None] = queue.SimpleQueue()
+        rendered: queue.SimpleQueue[Future[list[Done[Image]]] | BaseException | None] = queue.SimpleQueue()
 
         def read() -> None:
             """Decodes."""
@@ -172,22 +215,49 @@ class Offline(Generic[Image]):
                 opened.put((shot, self._pool.submit(self._opened, shot.image)))
 
         def track() -> None:
-            """Finds the faces, in order."""
+            """Finds the faces, in order, and hands the frames on in batches, which never reach over a part's end."""
             part, tracker = -1, None
-            while (item := opened.get()) is not None:
-                if isinstance(item, BaseException):
-                    raise item
+            group: list[_Seen[Image]] = []
+            size = 1
+
+            def hand_on() -> None:
+                if group:
+                    rendered.put(self._pool.submit(self._render, tuple(group), size, cost))
+                    group.clear()
+
+            while True:
+                try:
+                    item = opened.get(timeout=_WAIT_S if group else None)
+                except queue.Empty:
+                    if room.tight:  # no other frame comes in before these are out
+                        hand_on()
+                    continue
                 if stop.is_set():
                     return
+                if item is None:
+                    hand_on()
+                    return
+                if isinstance(item, BaseException):
+                    hand_on()
+                    raise item
                 shot, future = item
+                if shot.part != part:
+                    hand_on()
+                    self._batch.part_ends()
                 pixels, sighting = future.result(), UNSEEN
                 if self._chain.tracks:
                     if shot.part != part or tracker is None:
-                        part, tracker = shot.part, self._tracker()
+                        tracker = self._tracker()
                     frame = Frame(shot.n, time.monotonic_ns(), pixels, shot.time_s)
                     with self._timed("detect"):
                         sighting = tracker.track(frame, self._chain.detect_every_frame)
-                rendered.put(self._pool.submit(self._render, shot, pixels, sighting, cost))
+                part = shot.part
+                if not group:
+                    size = self._batch.next()
+                    room.hold((self._pool.workers + 1) * size + 4)
+                group.append(_Seen(shot, pixels, sighting))
+                if len(group) >= size:
+                    hand_on()
 
         threads = [
             _Worker("decode", read, opened.put),
@@ -199,7 +269,7 @@ class Offline(Generic[Image]):
             while (item := rendered.get()) is not None:
                 if isinstance(item, BaseException):
                     raise item
-                yield item.result()
+                yield from item.result()
         finally:
             stop.set()
             room.end()
@@ -212,13 +282,33 @@ class Offline(Generic[Image]):
         with self._timed("convert"):
             return self._open(image)
 
-    def _render(self, shot: Shot[Image], pixels: Pixels, sighting: Sighting, cost: int) -> Done[Image]:
-        with self._timed("swap"):
-            picture = processed(self._chain, self._disclosure, pixels, sighting, f"frame {shot.n}")
-        self._watch(shot, pixels, picture.pixels)
-        with self._timed("convert"):
-            image = self._develop(shot.image, pixels, picture.pixels)
-        return Done(shot, image, len(picture.treated), cost)
+    def _render(self, group: Sequence[_Seen[Image]], size: int, cost: int) -> list[Done[Image]]:
+        """`size` is how many there were to be; the last batch of a part has fewer."""
+        began_ns = time.monotonic_ns()
+        pictures = self._processed(group)
+        took_ns = time.monotonic_ns() - began_ns
+        faces = sum(len(seen.sighting.faces) for seen in group) if len(group) == size else 0
+        self._batch.took(size, faces, took_ns)
+        done = []
+        for seen, picture in zip(group, pictures, strict=True):
+            self._meter.time("swap", took_ns // len(group))
+            self._watch(seen.shot, seen.pixels, picture.pixels)
+            with self._timed("convert"):
+                image = self._develop(seen.shot.image, seen.pixels, picture.pixels)
+            done.append(Done(seen.shot, image, len(picture.treated), cost, picture.treated))
+        return done
+
+    def _processed(self, group: Sequence[_Seen[Image]]) -> list[Picture]:
+        frames = [(seen.pixels, seen.sighting, f"frame {seen.shot.n}") for seen in group]
+        try:
+            return processed_together(self._chain, self._disclosure, frames)
+        except InferenceError as error:
+            if len(frames) == 1:
+                raise
+            # They were too many for the device's memory, or one of them is at fault: it shows by itself.
+            log.warning("batch.failed", frames=len(frames), error=str(error))
+            self._batch.failed(len(frames))
+            return [processed(self._chain, self._disclosure, *frame) for frame in frames]
 
     @contextmanager
     def _timed(self, stage: str) -> Iterator[None]:

@@ -72,6 +72,9 @@ def film_options(args: argparse.Namespace) -> FilmOptions:
     if rate and args.fps:
         raise UsageError("--fps and --interpolate", "say one of them: both give the new film's rate")
     hwaccel.check(args.hwaccel or hwaccel.AUTO)
+    blend = args.temporal_blend
+    if blend is not None and not 0 <= blend < 1:
+        raise UsageError(f"--temporal-blend {blend:g}", "give 0 (off) to less than 1 (0.3 is a good start)")
     start_s, end_s = parse_trim(args.trim) if args.trim else (None, None)
     changes = _given(
         encoder=args.video_encoder,
@@ -82,6 +85,7 @@ def film_options(args: argparse.Namespace) -> FilmOptions:
         sound_codec=args.audio_codec,
         fps=args.fps,
         interpolate=rate,
+        temporal_blend=blend,
         start_s=start_s,
         end_s=end_s,
     )
