@@ -21,6 +21,7 @@ from . import places
 from .html_report import write
 from .jobs import plan
 from .logs import configure
+from .precheck import check_chain
 from .process_options import add_process_options
 from .process_report import FileReport, show, summed, to_json
 from .process_run import Run
@@ -87,6 +88,7 @@ def _call(args: argparse.Namespace, library: Library, bar: Bar, *, alone: bool) 
     jobs = plan([*args.input, *args.inputs], output, overwrite=overwrite, resume=args.resume)
     with ExitStack() as house:
         settings, limit = process_settings(args, library), max_bytes(args.max_memory)
+        check_chain(settings, library, places.data_dir() / "models", args.config)
         studio = open_studio(house, settings, library, __version__, places.cache_dir(), limit)
         run = Run(studio, args, bar, alone=alone and len(jobs) == 1)
         run.all(jobs)

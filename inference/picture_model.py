@@ -4,13 +4,25 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..core.errors import InferenceError
+from ..core.errors import InferenceError, UsageError
 from ..core.frame import Pixels
 from .calibration import portrait_crops
 from .catalogue import family_of
 from .engine import Models, Tensor
+from .families import Task
 from .served import offer
+from .shelf import Shelf
 from .tuning import Sample
+
+
+def check_model(shelf: Shelf, model: str, task: Task, what: str = "") -> None:
+    """Without loading it: raises UsageError for a name that nobody knows or a model of another task (`what` is how a
+    user calls the task), and ModelError, with the command that brings it, for one that is not here."""
+    if model not in shelf.known and all(card.model != model for card in shelf.cards()):
+        raise UsageError(f"no model is called {model!r}", "see `faceswapd models list`")
+    family = shelf.family(model)
+    if family.task != task:
+        raise UsageError(f"model {model} ({family.task}) is no {what or task}", "see `faceswapd models list`")
 
 
 class PictureModel:
@@ -36,14 +48,14 @@ class PictureModel:
         `each` are inputs with a batch of 1 that every picture is told, `shared` those without a batch.
         Raises InferenceError, also where the model gives no numbers.
         """
+        if self.side and self.family.template and self.family.task in ("swapper", "enhancer"):
+            offer(self._runner, lambda: self._samples(each, shared))
         batch = self.family.coding.encode(pictures)
         if self._batch:
             outputs = self._runner.run(batch, *(np.repeat(e, len(pictures), axis=0) for e in each), *shared)
         else:
             runs = [self._runner.run(batch[n : n + 1], *each, *shared) for n in range(len(pictures))]
             outputs = tuple(np.concatenate(parts) for parts in zip(*runs, strict=True))
-        if self.side and self.family.template and self.family.task in ("swapper", "enhancer"):
-            offer(self._runner, lambda: self._samples(each, shared))
         if not np.isfinite(outputs[0].sum()):
             raise InferenceError(f"model {self.model} gave no numbers", "try --precision fp32")
         return outputs

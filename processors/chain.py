@@ -14,7 +14,7 @@ from ..core.params import Params, changed
 from ..core.pixels import writable
 from ..core.settings import ProcessorSettings
 from ..faces.face import Sighting
-from .processor import Picture, Processor, Render, render_many
+from .processor import Checking, Picture, Processor, Render, render_many
 from .registry import Registry
 from .wearer import UnwearableError
 
@@ -116,6 +116,18 @@ class ChainBuilder:
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
 
+    def check(self, settings: Iterable[ProcessorSettings]) -> None:
+        """Raises what `build` would, as far as it can be known without loading a model or working on a photo."""
+        names = set[str]()
+        for place in settings:
+            if place.name in names:
+                raise _twice(place.name)
+            names.add(place.name)
+            processor = self._registry[place.name]
+            params = _params(processor, processor.params_type(), place.params)
+            if isinstance(processor, Checking):
+                processor.check(params)
+
     def build(self, settings: Iterable[ProcessorSettings]) -> Chain:
         """The chain of a run. Every step is prepared, also those that are off.
 
@@ -150,7 +162,7 @@ class ChainBuilder:
         steps: dict[str, Step] = {}
         for place in settings:
             if place.name in steps:
-                raise UsageError(f"processor {place.name} stands in the chain twice", "name it once")
+                raise _twice(place.name)
             processor = self._registry[place.name]
             full = {**msgspec.structs.asdict(processor.params_type()), **place.params}
             steps[place.name] = self._step(processor, place.enabled, full, old.get(place.name))
@@ -200,10 +212,7 @@ class ChainBuilder:
         self, processor: Processor[Any], enabled: bool, changes: dict[str, Any], old: Step | None = None
     ) -> Step:
         before = old.params if old is not None else processor.params_type()
-        try:
-            params = changed(before, changes)
-        except UsageError as error:
-            raise UsageError(f"processor {processor.name}: {error.what}", error.remedy) from None
+        params = _params(processor, before, changes)
         if old is not None and params == before:
             return replace(old, enabled=enabled)
         render = processor.prepare(params)
@@ -217,6 +226,17 @@ class ChainBuilder:
             processor.hides_face,
             processor.every_face,
         )
+
+
+def _params(processor: Processor[Any], before: Params, changes: dict[str, Any]) -> Params:
+    try:
+        return changed(before, changes)
+    except UsageError as error:
+        raise UsageError(f"processor {processor.name}: {error.what}", error.remedy) from None
+
+
+def _twice(name: str) -> UsageError:
+    return UsageError(f"processor {name} stands in the chain twice", "name it once")
 
 
 def _reordered(steps: dict[str, Step], names: tuple[str, ...]) -> dict[str, Step]:

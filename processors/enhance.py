@@ -17,7 +17,7 @@ from ..core.params import Params
 from ..faces import masks
 from ..faces.crop import enlarged, face_alpha, lay_back, moved, soft_box, take
 from ..faces.templates import crop_matrix
-from ..inference.picture_model import PictureModel
+from ..inference.picture_model import PictureModel, check_model
 from .carry import Look, Restored
 from .processor import Effect, Picture, Render, Workshop
 from .wearer import WHOSE, Who, check_who, wearers
@@ -207,6 +207,10 @@ class Enhance:
         self._workshop = workshop
         self._model: PictureModel | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="enhance")  # begins with its first work
+
+    def check(self, params: EnhanceParams) -> None:
+        """See `Checking`."""
+        check_model(self._workshop.models.shelf, params.model, "enhancer")
 
     def prepare(self, params: EnhanceParams) -> Render:
         """Loads the model. Raises ModelError with the command that brings it, UsageError for no enhancer."""

@@ -11,7 +11,7 @@ from msgspec import Meta
 from ..core.errors import ModelError, UsageError
 from ..core.frame import Pixels
 from ..core.params import Params
-from ..inference.picture_model import PictureModel
+from ..inference.picture_model import PictureModel, check_model
 from .processor import Picture, Render, Workshop
 
 
@@ -95,6 +95,10 @@ class EnhanceFrame:
         self._workshop = workshop
         self._model: PictureModel | None = None
         self._side = TILE
+
+    def check(self, params: EnhanceFrameParams) -> None:
+        """See `Checking`."""
+        check_model(self._workshop.models.shelf, params.model, "frame enhancer")
 
     def prepare(self, params: EnhanceFrameParams) -> Render:
         """Loads the model and runs it once. Raises ModelError with the command that brings it, and for one that

@@ -170,6 +170,11 @@ class MeshSwap:
         self._last: tuple[Pixels, Texture] | None = None
         """The photo worn last and what was made of it: most changes are of other parameters."""
 
+    def check(self, params: MeshSwapParams) -> None:
+        """See `Checking`."""
+        if params.face != MASK:
+            self._workshop.wardrobe.photo(params.face)
+
     def prepare(self, params: MeshSwapParams) -> Render:
         """Finds the face in its photo. Raises what the wardrobe raises, ModelError, and BadInputError."""
         check_who(params.faces, self._workshop)

@@ -16,6 +16,7 @@ from ..faces.crop import face_alpha, lay_back, moved, soft_box, take
 from ..faces.face import Face
 from ..faces.templates import crop_matrix
 from ..inference.masker import Masker
+from ..inference.picture_model import check_model
 from ..inference.swapper import Identity, Styles, Swapped, Swapper
 from .library import MASK
 from .own_identity import OwnIdentities
@@ -204,6 +205,17 @@ class NeuralSwap:
         self._last: tuple[str, list[Pixels], list[float], Identity, Styles] | None = None
         """What was made of the photos worn last: most changes are of other parameters."""
 
+    def check(self, params: NeuralSwapParams) -> None:
+        """See `Checking`."""
+        shelf = self._workshop.models.shelf
+        check_model(shelf, params.model, "swapper")
+        for mask in (params.occluder, params.regions):
+            if mask:
+                check_model(shelf, mask, "mask", "mask model")
+        if shelf.family(params.model).identity != "none":
+            for name in _names(params):
+                self._workshop.wardrobe.photo(name)
+
     def prepare(self, params: NeuralSwapParams) -> Render:
         """Loads the model and finds the face in its photo.
 
@@ -231,27 +243,19 @@ class NeuralSwap:
         """Who is worn, for swappers that are told an embedding, and what they are told of it."""
         if swapper.family.identity == "none":
             return (), ()
-        names = [name for name in params.face.split("+") if name]
-        if not names:
-            raise UsageError(
-                "neural_swap has no face to wear", "`faceswapd face add` a photo, then set its name as face"
-            )
-        if MASK in (*names, params.other_face):
-            raise UnwearableError(
-                f"neural_swap cannot wear {MASK!r}: it is painted, and nobody",
-                "wear it by mesh_swap, or a face with a photo by neural_swap",
-            )
-        other = [params.other_face] if params.other_face and params.blend > 0 else []
-        first = (1 - params.blend if other else 1.0) / len(names)
-        shares = [first] * len(names) + [params.blend] * len(other)
+        names = _names(params)
+        shares = [1.0 / len(names)] * len(names)
+        if _other(params):
+            first = len(names) - 1
+            shares = [(1 - params.blend) / first] * first + [params.blend]
         # Read each time: the consent may have ended.
-        photos = [self._workshop.wardrobe.photo(name) for name in [*names, *other]]
+        photos = [self._workshop.wardrobe.photo(name) for name in names]
         last = self._last
         if last is not None and last[0] == swapper.model and last[2] == shares and _equal(last[1], photos):
             return last[3:]
         worn = [
             (photo, self._face(photo, name).anchors, share)
-            for photo, name, share in zip(photos, [*names, *other], shares, strict=True)
+            for photo, name, share in zip(photos, names, shares, strict=True)
             if share > 0
         ]
         identity = swapper.identity(worn)
@@ -266,6 +270,27 @@ class NeuralSwap:
                 f"no face in the photo of {name!r}", "use one that shows a face from the front, well lit"
             )
         return max(faces, key=lambda face: face.area)
+
+
+def _other(params: NeuralSwapParams) -> list[str]:
+    """The name of the second face, if it counts."""
+    return [params.other_face] if params.other_face and params.blend > 0 else []
+
+
+def _names(params: NeuralSwapParams) -> list[str]:
+    """All faces that are worn, the one that is blended in last. Raises UsageError for none, UnwearableError."""
+    names = [name for name in params.face.split("+") if name]
+    if not names:
+        raise UsageError(
+            "neural_swap has no face to wear", "`faceswapd face add` a photo, then set its name as face"
+        )
+    names += _other(params)
+    if MASK in names:
+        raise UnwearableError(
+            f"neural_swap cannot wear {MASK!r}, which is painted and nobody's face",
+            "wear it by mesh_swap, or wear a face that has a photo",
+        )
+    return names
 
 
 def _equal(some: Sequence[Pixels], others: Sequence[Pixels]) -> bool:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Generic, Protocol, TypeVar, runtime_checkable
+from typing import Any, ClassVar, Generic, Protocol, TypeVar, runtime_checkable
 
 from ..core.effect import Effect as Effect
 from ..core.frame import Pixels
@@ -77,6 +77,14 @@ class Processor(Protocol, Generic[P]):
 
         Raises FaceswapdError, for instance for a face that has no consent record.
         """
+
+
+@runtime_checkable
+class Checking(Protocol):
+    """A processor that can say beforehand, without loading anything, that it could not get ready."""
+
+    def check(self, params: Any) -> None:
+        """Raises FaceswapdError as `prepare` would: for a face or a model that does not exist."""
 
 
 class Wardrobe(Protocol):

@@ -450,7 +450,7 @@ def test_deepfacelive_models_bring_their_own_face_and_mask(tmp_path: Path, face:
 
 @pytest.mark.parametrize("params", [{"face": "mask"}, {"face": "ada+mask"}, {"other_face": "mask"}])
 def test_the_painted_mask_has_no_identity_to_wear(params: dict[str, str], wear: Wear) -> None:
-    with pytest.raises(UnwearableError, match=r"neural_swap cannot wear 'mask': .* wear it by mesh_swap"):
+    with pytest.raises(UnwearableError, match=r"neural_swap cannot wear 'mask', .*: wear it by mesh_swap"):
         wear(**params)
 
 

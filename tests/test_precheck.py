@@ -1,0 +1,104 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+import standins
+
+from faceswapd.core.errors import ConfigError, FaceswapdError, ModelError, UsageError
+from faceswapd.core.settings import ProcessorSettings, Settings
+from faceswapd.daemon import config
+from faceswapd.daemon.cli import main
+from faceswapd.daemon.precheck import check_chain
+from faceswapd.processors.library import Library
+
+ASSETS = Path(__file__).parent / "assets"
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A face and some models."""
+    folder = tmp_path_factory.mktemp("home")
+    standins.shelf(folder, "inswapper_128", "w600k_r50", "gfpgan_1.4", "xseg_1")
+    Library(folder).add(ASSETS / "astronaut.png", "ada", "public-domain")
+    return folder
+
+
+def check(home: Path, name: str, **params: Any) -> None:
+    settings = Settings(processors=(ProcessorSettings(name, params=params),))
+    nothing = home / "none.toml"
+    nothing.write_text("")
+    check_chain(settings, Library(home), home / "models", nothing)
+
+
+@pytest.mark.parametrize(
+    ("name", "params"),
+    [
+        ("mesh_swap", {}),
+        ("mesh_swap", {"face": "ada"}),
+        ("neural_swap", {"face": "ada", "occluder": "xseg_1"}),
+        ("enhance", {"model": "gfpgan_1.4"}),
+        ("anonymize", {}),
+    ],
+)
+def test_what_can_be_built_passes(home: Path, name: str, params: dict[str, Any]) -> None:
+    check(home, name, **params)
+
+
+@pytest.mark.parametrize(
+    ("name", "params", "kind", "says"),
+    [
+        ("blur", {}, UsageError, "unknown processor 'blur': known are"),
+        ("view", {"rotation": 3}, UsageError, "processor view: unknown parameter 'rotation'"),
+        ("enhance", {"blend": 7}, UsageError, "processor enhance: parameter blend"),
+        ("mesh_swap", {"face": "nobody"}, UsageError, "no face is called 'nobody': known are mask, ada"),
+        ("neural_swap", {"face": "ada+nobody"}, UsageError, "no face is called 'nobody'"),
+        ("neural_swap", {}, UsageError, "neural_swap has no face to wear"),
+        ("neural_swap", {"face": "mask"}, UsageError, "neural_swap cannot wear 'mask'"),
+        ("neural_swap", {"face": "ada", "model": "inswaper"}, UsageError, "no model is called 'inswaper'"),
+        ("neural_swap", {"face": "ada", "model": "gfpgan_1.4"}, UsageError, "gfpgan_1.4 (enhancer) is no swapper"),
+        ("neural_swap", {"face": "ada", "occluder": "inswapper_128"}, UsageError, "(swapper) is no mask model"),
+        ("enhance", {"model": "xseg_1"}, UsageError, "model xseg_1 (mask) is no enhancer"),
+        ("enhance", {"model": "codeformer_fp16"}, ModelError, "is not here"),
+    ],
+)  # fmt: skip
+def test_what_does_not_exist_is_named(
+    home: Path, name: str, params: dict[str, Any], kind: type[FaceswapdError], says: str
+) -> None:
+    with pytest.raises(kind) as caught:
+        check(home, name, **params)
+
+    assert says in str(caught.value)
+
+
+def test_what_the_configuration_says_wrong_is_its_own_mistake(home: Path, tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text('processors = ["view"]\n[processor.view]\nrotation = 3\n')
+
+    with pytest.raises(
+        ConfigError, match="configuration: processor view: unknown parameter 'rotation'"
+    ) as caught:
+        check_chain(config.load({}, file), Library(home), home / "models", file)
+    assert caught.value.exit_code == 78
+    wrong = config.load({"processors": "blur"}, file)
+    with pytest.raises(UsageError, match="unknown processor 'blur'"):
+        check_chain(wrong, Library(home), home / "models", file)
+
+
+def test_nothing_is_opened_before_it(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"):
+        monkeypatch.setenv(name, str(tmp_path / name))
+    film = tmp_path / "film.mp4"
+
+    words = ["run", "--source", "pattern:", "--output", str(film), "--no-control", "--for", "1"]
+    assert main([*words, "--processors", "enhance", "--set", "enhance.model=nix"]) == 64
+    assert (
+        capsys.readouterr().err.strip() == "faceswapd: no model is called 'nix': see `faceswapd models list`"
+    )
+    assert not list(tmp_path.glob("film*"))
+    out = tmp_path / "out.png"
+    words = ["process", str(ASSETS / "astronaut.png"), "-o", str(out), "--processors", "mesh_swap"]
+    assert main([*words, "--set", "mesh_swap.face=nobody"]) == 64
+    assert "no face is called 'nobody'" in capsys.readouterr().err
+    assert not out.exists()
