@@ -199,7 +199,7 @@ class Recorder:
     def _film(self, path: Path, encoder: str, without: Set[str]) -> Film:
         return VideoSink(
             path, self._size, self._fps,
-            encoder=encoder, quality=self._quality, whole=False, without=without,
+            encoder=encoder, quality=self._quality, without=without,
             overwrite=self._overwrite and path == self._path,
             sound=self._ear.channels if self._ear else 0,
         )  # fmt: skip

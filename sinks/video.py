@@ -1,4 +1,4 @@
-"""A film: frames into a file, at the times they were taken."""
+"""A film that grows: frames into a file, at the times they were taken."""
 
 import os
 from collections import deque
@@ -36,7 +36,7 @@ class Container:
     codecs: tuple[str, ...]
     """What it can hold, the usual one first."""
     whole: dict[str, str]
-    """For a film that appears when it is finished: the index goes to the front, players start at once."""
+    """For a film that is made from a finished one: the index goes to the front, players start at once."""
     growing: dict[str, str]
     """For a film that is there from its first byte: it plays up to the last half second at any moment."""
 
@@ -55,14 +55,17 @@ CONTAINERS = {
 class VideoSink:
     """Writes a film; the kind of file follows from its suffix (`CONTAINERS`).
 
+    It has its name from the first byte, and plays even after a kill; without a frame there is none.
+
     A frame's time in the film is its `captured_ns` counted from the first frame's, in 1/90000 s: a frame
-    that is missing is a gap, and nothing drifts. Offline (`WhenFull.WAIT`) it is `pts_s` where the frame
-    has one. A frame that is not later than the one before it is left out.
+    that is missing is a gap, and nothing drifts. A frame that is not later than the one before it is left
+    out.
 
     The picture is tagged with its colour matrix (BT.709 from 720 lines on, else SMPTE 170M), limited
     range. An odd width or height loses its last column or row, since 4:2:0 has none.
     """
 
+    when_full = WhenFull.DROP
     steady = False
 
     def __init__(
@@ -72,17 +75,12 @@ class VideoSink:
         fps: float,
         *,
         overwrite: bool = False,
-        when_full: WhenFull = WhenFull.DROP,
         encoder: str = "auto",
         quality: int = QUALITY,
-        whole: bool = True,
         without: Set[str] = frozenset(),
         sound: int = 0,
     ) -> None:
-        """`whole`: the film appears under its name when it is complete, or not at all; it grows beside it,
-        hidden. Otherwise it has its name from the first byte, and plays even after a kill.
-
-        Encoders named in `without` are not tried. `sound` is how many channels of it `put_sound` brings.
+        """Encoders named in `without` are not tried. `sound` is how many channels of it `put_sound` brings.
 
         Raises UsageError for a suffix that is no film's.
         """
@@ -94,19 +92,16 @@ class VideoSink:
         self._cut = self._size != size
         self._fps = fps
         self._overwrite = overwrite
-        self._when_full = when_full
         self._wanted, self._quality = encoder, quality
-        self._whole = whole
         self._without = without
         self._channels = sound
         self._soundtrack: Soundtrack | None = None
-        self._part = path.with_name(f".{path.stem}-{os.getpid()}.part{path.suffix}") if whole else path
         self._planes = Planes()
         self._disk: FileIO | None = None
         self._file: OutputContainer | None = None
         self._stream: VideoStream | None = None
         self._encoder: Encoder | None = None
-        self._failed = self._broken = self._unwanted = self._written = False
+        self._failed = self._broken = self._written = False
         self._inside: deque[tuple[int, Frame]] = deque()
         self._first_ns: int | None = None
         self._last = -1
@@ -116,11 +111,6 @@ class VideoSink:
     def name(self) -> str:
         """The film's path."""
         return str(self._path)
-
-    @property
-    def when_full(self) -> WhenFull:
-        """As it was made."""
-        return self._when_full
 
     @property
     def encoder(self) -> str:
@@ -153,17 +143,16 @@ class VideoSink:
             self._wanted,
             self._size,
             self._fps,
-            live=self._when_full is not WhenFull.WAIT,
+            live=True,
             quality=self._quality,
             codecs=self._kind.codecs,
             without=self._without,
         )
-        options = self._kind.whole if self._whole else self._kind.growing
         self._disk = None
         try:
             # Nobody else's file is touched, not even one that was made a moment ago.
-            self._disk = _Disk(self._part, "w+" if self._whole or self._overwrite else "x+")
-            file = av.open(self._disk, "w", format=self._kind.format, options=options)
+            self._disk = _Disk(self._path, "w+" if self._overwrite else "x+")
+            file = av.open(self._disk, "w", format=self._kind.format, options=self._kind.growing)
             stream = file.add_stream(encoder.name)
             assert isinstance(stream, VideoStream)
             encoder.configure(stream.codec_context, self._size, self._fps)
@@ -172,7 +161,7 @@ class VideoSink:
         except (OSError, av.FFmpegError) as error:
             if self._disk is not None:  # it is ours, and nothing is in it
                 self._disk.close()
-                self._part.unlink(missing_ok=True)
+                self._path.unlink(missing_ok=True)
             raise MissingInputError(
                 f"cannot write {self._path}: {_reason(error)}", "save elsewhere"
             ) from error
@@ -213,12 +202,8 @@ class VideoSink:
         if self._soundtrack is not None and self._first_ns is not None:
             self._write(self._soundtrack.put(samples, (at_ns - self._first_ns) / 1e9))
 
-    def discard(self) -> None:
-        """Lets `close` leave no film behind that is not whole: its job was given up. Any thread."""
-        self._unwanted = True
-
     def close(self) -> None:
-        """Finishes the film, and gives it its name; without a frame there is none.
+        """Finishes the film.
 
         Raises DeviceLostError when the end cannot be written.
         """
@@ -228,7 +213,7 @@ class VideoSink:
         empty = self._last < 0 or (self._broken and not self._written)
         if self._unordered:
             log.warning("film.unordered", film=self.name, frames=self._unordered)
-        whole = not (empty or self._failed or self._unwanted)
+        whole = not (empty or self._failed)
         try:
             if empty or self._failed:  # libavformat 62 crashes in the trailer of a file without frames
                 self._disk.close()
@@ -239,35 +224,28 @@ class VideoSink:
                     self._file.mux(self._soundtrack.flush())
             self._file.close()
             self._disk.close()
-            if whole and self._whole:
-                self._part.replace(self._path)
         except (OSError, av.FFmpegError) as error:
             whole = False
             raise self._lost(error) from error
         finally:
             self._file = None
             self._inside.clear()
-            if not whole and (self._whole or empty):
+            if empty:
                 self._disk.close()
-                self._part.unlink(missing_ok=True)
+                self._path.unlink(missing_ok=True)
         log.info("film.finished", film=self.name, whole=whole, empty=empty)
 
     def _check_place(self) -> None:
         if self._path.exists() and (not self._overwrite or not self._path.is_file()):
-            also = ", or say --overwrite" if self._whole else ""
-            raise UsageError(f"{self._path} exists", f"give another name{also}")
+            raise UsageError(f"{self._path} exists", "give another name")
         if not self._path.parent.is_dir():
             raise MissingInputError(f"there is no folder {self._path.parent}", "create it or save elsewhere")
 
     def _time(self, frame: Frame) -> int:
         """The frame's time in the film, in ticks."""
-        if self._when_full is WhenFull.WAIT and frame.pts_s is not None:
-            at_ns = round(frame.pts_s * 1e9)
-        else:
-            at_ns = frame.captured_ns
         if self._first_ns is None:
-            self._first_ns = at_ns
-        return round(Fraction(at_ns - self._first_ns, 10**9) / TIME_BASE)
+            self._first_ns = frame.captured_ns
+        return round(Fraction(frame.captured_ns - self._first_ns, 10**9) / TIME_BASE)
 
     def _convert(self, pixels: Pixels) -> av.VideoFrame:
         assert self._encoder is not None

@@ -46,6 +46,4 @@ class Studio:
         self._size, self._fps, self._good = size, fps, list(good)
 
     def __call__(self, path: Path, encoder: str, without: Set[str]) -> VideoSink:
-        return FragileFilm(
-            path, self._size, self._fps, encoder=encoder, without=without, whole=False, good=self._good
-        )
+        return FragileFilm(path, self._size, self._fps, encoder=encoder, without=without, good=self._good)

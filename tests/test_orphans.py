@@ -14,7 +14,7 @@ SIZE = (64, 48)
 
 
 def film(path: Path, frames: int = 60) -> Path:
-    sink = VideoSink(path, SIZE, 30, encoder="libx264", whole=False)
+    sink = VideoSink(path, SIZE, 30, encoder="libx264")
     sink.open()
     for n in range(frames):
         sink.put(frame(n, picture(*SIZE, value=n), captured_ns=round(n * 1e9 / 30)))

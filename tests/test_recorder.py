@@ -388,7 +388,7 @@ def test_live_never_waits_for_a_recorder_that_is_slow(tmp_path: Path) -> None:
     sink = Recorder(
         tmp_path / "talk.mp4", SIZE, FPS, ManualClock(),
         make_film=lambda path, encoder, without: Slow(
-            path, SIZE, FPS, encoder="libx264", whole=False, good=[]
+            path, SIZE, FPS, encoder="libx264", good=[]
         ),
     )  # fmt: skip
 

@@ -15,9 +15,8 @@ from numpy.typing import NDArray
 from structlog.testing import capture_logs
 
 from faceswapd.core.errors import DeviceLostError, MissingInputError, UsageError
-from faceswapd.core.frame import Frame, Pixels
+from faceswapd.core.frame import Pixels
 from faceswapd.core.settings import Size
-from faceswapd.sinks.sink import WhenFull
 from faceswapd.sinks.video import CONTAINERS, VideoSink
 
 SIZE = (64, 48)
@@ -92,13 +91,10 @@ def chart(size: Size) -> tuple[Pixels, NDArray[np.bool_]]:
 
 
 @pytest.mark.parametrize("suffix", list(CONTAINERS))
-@pytest.mark.parametrize("whole", [True, False])
-def test_every_frame_is_there_at_its_time_in_every_kind_of_film(
-    tmp_path: Path, suffix: str, whole: bool
-) -> None:
+def test_every_frame_is_there_at_its_time_in_every_kind_of_film(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"film{suffix}"
     when = [n / 30 for n in range(20)] + [1.5 + n / 30 for n in range(20)]
-    write(path, when, whole=whole)
+    write(path, when)
 
     assert times(path) == pytest.approx(when, abs=0.0006)
     assert duration(path) == pytest.approx(1.5 + 20 / 30, abs=1 / 30)
@@ -137,49 +133,15 @@ def test_an_odd_size_loses_one_line(tmp_path: Path) -> None:
     assert np.abs(seen - 200).max() <= 2
 
 
-def test_offline_a_frame_has_the_time_of_the_film_it_came_from(tmp_path: Path) -> None:
-    sink = film(tmp_path / "job.mkv", when_full=WhenFull.WAIT)
-    sink.open()
-    for n in range(10):
-        sink.put(Frame(n, 123 + n, picture(*SIZE), pts_s=n / 24))
-    sink.close()
-
-    assert times(tmp_path / "job.mkv") == pytest.approx([n / 24 for n in range(10)], abs=0.0006)
-
-
 def test_a_frame_that_is_not_later_is_left_out(tmp_path: Path) -> None:
     write(tmp_path / "film.mp4", [0, 0.1, 0.05, 0.1, 0.2])
 
     assert times(tmp_path / "film.mp4") == pytest.approx([0, 0.1, 0.2], abs=0.0001)
 
 
-def test_a_whole_film_has_its_index_in_front_and_is_hidden_until_then(tmp_path: Path) -> None:
-    path = tmp_path / "film.mp4"
-    sink = film(path)
-    sink.open()
-    sink.put(frame())
-    during = [p.name[0] for p in tmp_path.iterdir()]
-    sink.close()
-    data = path.read_bytes()
-
-    assert during == ["."]
-    assert 0 < data.index(b"moov") < data.index(b"mdat")
-
-
 def test_no_frame_no_film(tmp_path: Path) -> None:
-    for whole in (True, False):
-        sink = film(tmp_path / "film.mp4", whole=whole)
-        sink.open()
-        sink.close()
-
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_job_that_was_given_up_leaves_nothing(tmp_path: Path) -> None:
     sink = film(tmp_path / "film.mp4")
     sink.open()
-    sink.put(frame())
-    sink.discard()
     sink.close()
 
     assert list(tmp_path.iterdir()) == []
@@ -213,15 +175,12 @@ def test_a_folder_that_refuses_is_said() -> None:
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
-@pytest.mark.parametrize("whole", [True, False])
 @pytest.mark.parametrize("room", [0, 100, 500_000])
-def test_a_disk_that_is_full_is_said_and_leaves_no_half_of_a_whole_film(
-    tmp_path: Path, suffix: str, whole: bool, room: int
-) -> None:
+def test_a_disk_that_is_full_is_said_and_what_is_there_plays(tmp_path: Path, suffix: str, room: int) -> None:
     """A limit on the size of files makes the same kind of error in the same place as a full disk."""
     path, noise = tmp_path / f"film{suffix}", np.random.default_rng(0)
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    sink = film(path, (320, 240), whole=whole)
+    sink = film(path, (320, 240))
     sink.open()
 
     def fill() -> None:
@@ -238,9 +197,8 @@ def test_a_disk_that_is_full_is_said_and_leaves_no_half_of_a_whole_film(
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
-    assert path.exists() is not whole
-    assert not list(tmp_path.glob(".*"))
-    if not whole and room > 1000:
+    assert [each.name for each in tmp_path.iterdir()] == [path.name]
+    if room > 1000:
         assert len(readable(path)) > 5
 
 
@@ -253,7 +211,7 @@ from pathlib import Path
 sys.path.insert(0, {str(Path(__file__).parent)!r})
 from fakes import frame, picture
 from faceswapd.sinks.video import VideoSink
-sink = VideoSink(Path({str(path)!r}), (64, 48), 30, whole=False)
+sink = VideoSink(Path({str(path)!r}), (64, 48), 30)
 sink.open()
 for n in range(120):
     sink.put(frame(n, picture(64, 48, n), captured_ns=n * 33_333_333))
