@@ -51,12 +51,16 @@ class Engines:
     ) -> None:
         """`cache` is the file of the choices, `shelf` the user's models (None: the user's own folders).
 
+        Where it is not `live`, a swapper or enhancer of which nothing is known is timed before its first run, by
+        the thread that runs it, and nothing is changed after that.
+
         Any thread calls `changed` when `serving` changes.
 
         Raises ConfigError for settings that contradict each other.
         """
         settings = settings or InferenceSettings()
         self._settings = settings
+        self._live = live
         self._store = store or Store()
         self.shelf = shelf or Shelf(user_data_path("faceswapd") / "models")
         self._contracts = contracts
@@ -236,6 +240,14 @@ class Engines:
         return maker
 
     def _sampled(self, served: Served) -> None:
+        if not self._live:
+            # A film changes its engine before its first frame or not at all.
+            if served.primed and not served.settled and served.claim():
+                log.info(
+                    "engine.timing", model=served.model, why="once on this machine, before the first frame"
+                )
+                self._try_settle(served)
+            return
         with self._lock:
             if self._tuner is not None and served.claim():
                 self._tuner.submit(self._try_settle, served)
@@ -268,10 +280,14 @@ class Engines:
     def _complain(self, served: Served) -> None:
         """Notes that a model is not served as the settings ask, once that is known."""
         asked, timed = served.menu.asked, served.timed
-        if timed is None or not asked or served.choice in asked:
+        if not asked or served.choice in asked or (timed is None and self._live):
             self._refusals.pop(served.model, None)
             return
-        reasons = "; ".join(timed.refused.get(str(c), "was slower") for c in sorted(asked, key=str))
+        why = timed.refused if timed is not None else {}
+        wait = "was not judged on this machine yet, which a live run does"
+        reasons = "; ".join(
+            why.get(str(c), wait if timed is None else "was slower") for c in sorted(asked, key=str)
+        )
         wanted = " or ".join(sorted({f"{c.provider} {c.precision}" for c in asked}))
         self._refusals[served.model] = (
             f"model {served.model} stays on {served.engine}, {wanted} is refused: {reasons}"

@@ -44,6 +44,8 @@ class Served:
         self.timed = timed
         self.primed = False
         """Its samples did not come from the daemon's own work."""
+        self.offering = threading.Lock()
+        """Held while made-up samples are handed over."""
         self._ready = ready
         self._lock = threading.Lock()
         self._wanted = 0 if stage == "settled" else SAMPLES
@@ -132,6 +134,11 @@ class Served:
 
 
 def offer(runner: Runner, make: Callable[[], Sequence[Sample]]) -> None:
-    """Gives a runner made-up samples, where it has use for them; `make` is called only then."""
-    if isinstance(runner, Served) and runner.wants_samples:
-        runner.offer(make())
+    """Gives a runner made-up samples, where it has use for them; `make` is called only then.
+
+    Where it is settled at once, as for files, every thread waits here until it is.
+    """
+    if isinstance(runner, Served) and not runner.settled:
+        with runner.offering:
+            if runner.wants_samples:
+                runner.offer(make())

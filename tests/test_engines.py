@@ -17,6 +17,7 @@ from faceswapd.inference.contracts import CONTRACTS
 from faceswapd.inference.engine import Runner, Tensor
 from faceswapd.inference.engines import Engines
 from faceswapd.inference.openvino import OpenVino
+from faceswapd.inference.served import offer
 from faceswapd.inference.store import Store
 
 pytest.importorskip("onnxruntime", reason="no ONNX Runtime is installed")
@@ -34,10 +35,16 @@ def make(tmp_path: Path) -> Iterator[Make]:
     made: list[Engines] = []
 
     def engines(
-        *, store: Store | None = None, changed: Callable[[], None] = lambda: None, **settings: Any
+        *,
+        store: Store | None = None,
+        changed: Callable[[], None] = lambda: None,
+        live: bool = True,
+        **settings: Any,
     ) -> Engines:
         cache = tmp_path / "engines.json"
-        made.append(Engines(InferenceSettings(**settings), cache=cache, store=store, changed=changed))
+        made.append(
+            Engines(InferenceSettings(**settings), cache=cache, store=store, changed=changed, live=live)
+        )
         return made[-1]
 
     yield engines
@@ -332,6 +339,40 @@ def test_a_precision_asked_for_that_strays_is_refused_loudly(
     again = make(precision="bf16")
     assert again.load(MATTE).engine == "onnxruntime CPU fp32"
     assert again.problems == says, "also at the next start, which does not judge anew"
+
+
+@pytest.mark.usefixtures("openvino_wins")
+def test_for_a_film_a_model_is_settled_before_its_first_run_or_never(make: Make) -> None:
+    engines, other = make(live=False), make(live=False)
+    runner, unprimed = engines.load(MATTE), other.load(MATTE)
+    waited: list[str] = []
+
+    def first_run() -> None:
+        offer(runner, lambda: [(FACE,)] * 6)
+        waited.append(runner.engine)
+
+    threads = [threading.Thread(target=first_run) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    use(unprimed, picture=FACE)
+
+    assert {engine.split()[0] for engine in waited} == {"openvino"}, "both threads waited for it"
+    assert unprimed.engine == "onnxruntime CPU fp32", "not in the middle of a film"
+    use(runner, picture=FACE)
+    assert runner.engine == waited[0]
+
+
+@pytest.mark.usefixtures("bf16_is_there")
+def test_a_film_that_is_not_made_as_was_asked_says_so(make: Make) -> None:
+    engines = make(live=False, precision="bf16")
+    engines.load(MATTE)
+
+    assert engines.problems == (
+        f"model {MATTE} stays on onnxruntime CPU fp32, cpu bf16 is refused: "
+        "was not judged on this machine yet, which a live run does",
+    )
 
 
 @pytest.mark.parametrize(
