@@ -30,7 +30,7 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     add(
         "--on-no-face", choices=get_args(OnNoFace), help="what is shown without a face (default: placeholder)"
     )
-    add("--no-badge", action="store_true", help="leave the mark out that swapped frames carry")
+    add("--no-badge", action="store_true", help="leave the mark out that swapped and restored faces carry")
     add("--loop", action="store_true", help="play a film again and again")
     add("--for", dest="for_s", type=float, metavar="SECONDS", help="end after so long")
     add_analysis_options(parser)

@@ -33,7 +33,7 @@ def add_process_options(parser: argparse.ArgumentParser) -> None:
     add("--set", action="append", dest="params", metavar="PROCESSOR.PARAM=VALUE", default=[])
     add("-s", "--face", "--source", metavar="PHOTO|NAME", help="the face that is worn")
     add("--consent", metavar="BASIS", help="for a photo: self, permission, public-domain or synthetic")
-    add("--no-badge", action="store_true", help="leave the mark out that swapped frames carry")
+    add("--no-badge", action="store_true", help="leave the mark out that swapped and restored faces carry")
     for option, text in FOREIGN.items():
         add(option, action="store_true", help=text)
     add("--overwrite", action="store_true", help="replace files that exist")

@@ -13,7 +13,8 @@ from ..faces.crop import enlarged, face_alpha, lay_back, moved, soft_box, take
 from ..faces.expression import LOWER, UPPER
 from ..faces.face import Face
 from ..faces.templates import crop_matrix
-from ..inference.portrait import Portrait
+from ..inference.picture_model import check_model
+from ..inference.portrait import PARTS, Portrait
 from .processor import Picture, Render, Workshop
 from .wearer import WHOSE, Who, check_who, wearers
 
@@ -116,6 +117,11 @@ class RestoreExpression:
     def __init__(self, workshop: Workshop) -> None:
         self._workshop = workshop
         self._portrait: Portrait | None = None
+
+    def check(self, params: RestoreExpressionParams) -> None:
+        """See `Checking`."""
+        for part in PARTS:
+            check_model(self._workshop.models.shelf, f"{params.model}_{part}", "expression")
 
     def prepare(self, params: RestoreExpressionParams) -> Render:
         """Loads the models. Raises ModelError with the command that brings them, UsageError for others."""

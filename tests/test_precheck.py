@@ -59,6 +59,8 @@ def test_what_can_be_built_passes(home: Path, name: str, params: dict[str, Any])
         ("neural_swap", {"face": "ada", "occluder": "inswapper_128"}, UsageError, "(swapper) is no mask model"),
         ("enhance", {"model": "xseg_1"}, UsageError, "model xseg_1 (mask) is no enhancer"),
         ("enhance", {"model": "codeformer_fp16"}, ModelError, "is not here"),
+        ("enhance_frame", {"model": "gfpgan_1.4"}, UsageError, "gfpgan_1.4 (enhancer) is no frame enhancer"),
+        ("restore_expression", {}, ModelError, "model live_portrait_features is not here"),
     ],
 )  # fmt: skip
 def test_what_does_not_exist_is_named(
