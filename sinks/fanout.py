@@ -19,8 +19,8 @@ log = structlog.get_logger(__name__)
 class Fanout:
     """The sinks of a run, one thread each. All methods belong to one event loop.
 
-    The first sink is the primary one: the moment its `put` is called ends a frame's latency (mark
-    "handed"). Frames with a negative `seq` are the house's own (placeholders) and are not measured.
+    The first sink that keeps only the newest frame is the primary one, or the first if none does (frames
+    wait for a film): the moment its `put` is called ends a frame's latency (mark "handed"). Frames with a negative `seq` are the house's own (placeholders) and are not measured.
     The meter also gets: `sink:NAME` (duration of each put), `dropped{superseded}` (the primary sink had no
     time for a frame before the next one came), `dropped{recorder_full}`, and for a steady sink
     `repeated{NAME}` and `late_ticks{NAME}`.
@@ -57,7 +57,7 @@ class Fanout:
 
     @property
     def sinks(self) -> tuple[Sink, ...]:
-        """The sinks that are fed, the primary one first."""
+        """The sinks that are fed, in their order."""
         return tuple(feed.sink for feed in self._feeds)
 
     async def start(self) -> None:
@@ -190,8 +190,10 @@ class Fanout:
         self._elect()
 
     def _elect(self) -> None:
+        live = [feed for feed in self._feeds if feed.sink.when_full is WhenFull.NEWEST]
+        first = next(iter(live or self._feeds), None)
         for feed in self._feeds:
-            feed.primary = feed is self._feeds[0]
+            feed.primary = feed is first
 
     def _check(self, frame: Frame) -> None:
         if frame.size != self._size:

@@ -115,6 +115,25 @@ def test_latency_ends_where_the_first_sink_takes_the_frame() -> None:
     assert meter.quantiles()["sink:fake"].p50 > 49
 
 
+def test_that_frames_wait_for_a_film_is_no_latency() -> None:
+    meter = Meter()
+    film = FakeSink(WhenFull.DROP, on_put=lambda _: time.sleep(0.05))
+    camera = FakeSink(WhenFull.NEWEST)
+    camera.name = "camera"
+
+    async def live() -> None:
+        out = fanout(film, camera, meter=meter)
+        await out.start()
+        for n in range(8):
+            out.publish(numbered(n).marked("render", time.monotonic_ns()))
+            await asyncio.sleep(0.01)
+        await out.close()
+
+    asyncio.run(live())
+    assert len(film.frames) == 8
+    assert meter.quantiles()["latency"].p50 < 40
+
+
 def test_a_slow_sink_keeps_the_newest_frame_and_the_others_do_not_notice() -> None:
     meter, go = Meter(), threading.Event()
     slow, quick = FakeSink(on_put=until_set(go)), FakeSink(WhenFull.DROP)
