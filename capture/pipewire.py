@@ -183,6 +183,9 @@ class PipeWireReader:
         assert isinstance(format_, int)
         assert isinstance(picture, tuple)
         self._format, self._size = format_, picture
+        held, self._held = self._held, None
+        if held:  # of the format before: nobody can read it any more
+            self._pipewire.pw_stream_queue_buffer(self._stream, held)
         log.debug("pipewire.format", source=self.name, format=format_, size=picture)
         self._pipewire.pw_stream_update_params(self._stream, abi.params(*_ACCEPTED), len(_ACCEPTED))
 
