@@ -91,7 +91,7 @@ def analysis_options(args: argparse.Namespace) -> dict[str, Any] | None:
 
 def add_record_options(parser: argparse.ArgumentParser) -> None:
     """The options of recording beside the virtual camera."""
-    add = parser.add_argument_group("recording").add_argument
+    add = parser.add_argument_group("recording", "also of an --output that is a film").add_argument
     add("--record", nargs="?", const="", metavar="FILE",
         help="record what is shown, from the start; without a name one by date in the folder of videos")  # fmt: skip
     add("--encoder", metavar="NAME", help="auto, h264, hevc, av1, vp9 or an encoder's own name")

@@ -1,7 +1,5 @@
 """A recording: what is shown, as films on a disk, beside the live picture and never in its way."""
 
-import os
-import sys
 import threading
 from collections.abc import Callable, Set
 from dataclasses import dataclass, replace
@@ -14,6 +12,7 @@ from ..core.settings import Size
 from ..core.sound import Ear
 from .disk_space import DiskSpace, Free, free
 from .encoders import QUALITY
+from .niceness import be_nice
 from .orphans import Journal
 from .reel import Film, MakeFilm, Progress, Reel
 from .retimer import Retimer
@@ -21,7 +20,6 @@ from .sink import WhenFull
 from .video import VideoSink
 
 _LOOK_NS = 250_000_000  # between two looks at the free space: some 600 kB of film at 20 Mbit/s
-_NICE = 10
 _END_GAP = 3  # periods without a frame at the end, from which on the last picture is written again
 
 
@@ -116,7 +114,7 @@ class Recorder:
 
     def open(self) -> None:
         """Begins the first film. Raises as `VideoSink.open`, DeviceLostError if the disk is nearly full."""
-        _be_nice()
+        be_nice()
         self._space.check()
         if self._ear is not None:
             self._ear.open()
@@ -203,10 +201,3 @@ class Recorder:
             overwrite=self._overwrite and path == self._path,
             sound=self._ear.channels if self._ear else 0,
         )  # fmt: skip
-
-
-def _be_nice() -> None:
-    """Lets the picture's threads go first. Linux has a niceness per thread, and an encoder's threads inherit it."""
-    here = threading.current_thread()
-    if sys.platform.startswith("linux") and here is not threading.main_thread():
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)

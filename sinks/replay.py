@@ -13,6 +13,7 @@ from ..core.frame import Frame
 from ..core.settings import Size
 from ..core.sound import Ear, Samples
 from .encoders import CODECS, QUALITY, TIME_BASE, Encoder, choose
+from .niceness import be_nice
 from .planes import Planes
 from .sink import WhenFull
 from .soundtrack import LATE_S, Soundtrack
@@ -124,6 +125,7 @@ class ReplayBuffer:
 
     def open(self) -> None:
         """Begins to keep. Raises as `encoders.choose` and `Ear.open`."""
+        be_nice()
         self._encoder = self._choose(self._refused)
         if self._ear is not None:
             self._ear.open()
