@@ -7,9 +7,11 @@ from av.video.frame import VideoFrame
 from ..capture.film import Shape
 from ..core.frame import Pixels
 from ..core.meter import Meter
+from ..inference.interpolator import Interpolator
+from ..sinks.develop import Developer
 from ..sinks.segments import Print
 from .film_frames import FilmOptions, Shown, Tally
-from .interpolation import Interpolation, reserve
+from .interpolation import Draw, Interpolation, reserve
 from .offline import Done, Room, Shot
 from .steadying import Steadying
 from .studio import Studio
@@ -28,6 +30,7 @@ class Finish:
     def __init__(
         self, options: FilmOptions, shape: Shape, print_: Print, studio: Studio, meter: Meter
     ) -> None:
+        """Loads the model that draws frames, where one does. Raises ModelError and UsageError."""
         self._options, self._shape, self._print = options, shape, print_
         self._studio, self._meter = studio, meter
         self._step = max(1, round(1 / print_.fps / print_.time_base))
@@ -38,6 +41,7 @@ class Finish:
         if most is not None and reserve(print_.size, ahead, deep=deep) > _SHARE * most:
             ahead = 1
         self._ahead = ahead
+        self._draw = _drawing(options.interpolate_model, print_, studio)
         self._steadied = Steadying(options.temporal_blend) if options.temporal_blend else None
         self.reserve = reserve(print_.size, ahead, deep=deep) if options.interpolate else 0
         """Bytes that it holds."""
@@ -60,6 +64,7 @@ class Finish:
             self._studio.pool,
             self._meter,
             ahead=self._ahead,
+            draw=self._draw,
         ).run(_left(counted, room))
 
     def watch(self, shot: Shot[VideoFrame], before: Pixels, after: Pixels) -> None:
@@ -77,6 +82,19 @@ class Finish:
         shot = picture.shot
         duration = 0 if self._options.fps else shot.image.duration
         return Shown(picture.image, shot.pts, duration or self._step, shot.part, shot.pts)
+
+
+def _drawing(model: str, print_: Print, studio: Studio) -> Draw | None:
+    if not model:
+        return None
+    assert studio.models is not None, "a run with models"
+    interpolator, developer = Interpolator(studio.models, model), Developer(print_, plain=False)
+
+    def draw(first: VideoFrame, second: VideoFrame, at: float) -> VideoFrame:
+        drawn = interpolator.between(developer.pixels(first), developer.pixels(second), at)
+        return developer.develop(first, drawn, drawn)
+
+    return draw
 
 
 def _left(pictures: Iterable[Done[VideoFrame]], room: Room) -> Generator[Done[VideoFrame], None, None]:

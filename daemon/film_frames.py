@@ -38,6 +38,8 @@ class FilmOptions(msgspec.Struct, frozen=True):
     """A constant rate; None: every frame at its own time."""
     interpolate: Fraction | None = None
     """A constant rate with frames drawn between those of the original; not with `fps`."""
+    interpolate_model: str = ""
+    """What draws them instead of optical flow."""
     temporal_blend: float = 0.0
     """How much of a processed place is taken from the frame before."""
     segment_s: float = SEGMENT_S

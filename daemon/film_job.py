@@ -180,8 +180,14 @@ class FilmJob:
             "print": repr(print_),
             "chain": self.studio.chain.states,
             "run": self.studio.facts,
+            "interpolator": self._interpolator(),
         }
         return Journal.opened(self.folder, facts, resume=self.resume)
+
+    def _interpolator(self) -> str:
+        """The SHA-256 of the model that draws frames. Raises ModelError for one that is not here."""
+        name, models = self.options.interpolate_model, self.studio.models
+        return models.shelf.card(name).sha256 if name and models is not None else ""
 
     def _segments(self, film: Reader, shape: Shape, print_: Print, journal: Journal) -> None:
         told, done = self.told, journal.entries

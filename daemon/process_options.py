@@ -42,6 +42,7 @@ def add_process_options(parser: argparse.ArgumentParser) -> None:
     add("--trim", metavar="FROM-TO", help="only this part: 00:10-00:20, 12.5-, -1:00")
     add("--fps", type=float, metavar="RATE", help="an even rate (default: every frame at its own time)")
     add("--interpolate", metavar="RATE", help="an even rate with frames drawn between others: 60, 60000/1001")
+    add("--interpolate-model", metavar="NAME", help="draw them by a model (RIFE) instead of optical flow")
     add("--temporal-blend", type=float, metavar="0-1",
         help="how much of each processed face comes from the frame before, against flicker")  # fmt: skip
     add("--keep-fps", action="store_true", help="what is done anyway, unless --fps is given")

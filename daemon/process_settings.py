@@ -72,6 +72,10 @@ def film_options(args: argparse.Namespace) -> FilmOptions:
     if rate and args.fps:
         raise UsageError("--fps and --interpolate", "say one of them: both give the new film's rate")
     hwaccel.check(args.hwaccel or hwaccel.AUTO)
+    if args.interpolate_model and not rate:
+        raise UsageError(
+            f"--interpolate-model {args.interpolate_model}", "say the rate too: --interpolate 60"
+        )
     blend = args.temporal_blend
     if blend is not None and not 0 <= blend < 1:
         raise UsageError(f"--temporal-blend {blend:g}", "give 0 (off) to less than 1 (0.3 is a good start)")
@@ -85,6 +89,7 @@ def film_options(args: argparse.Namespace) -> FilmOptions:
         sound_codec=args.audio_codec,
         fps=args.fps,
         interpolate=rate,
+        interpolate_model=args.interpolate_model,
         temporal_blend=blend,
         start_s=start_s,
         end_s=end_s,

@@ -10,6 +10,7 @@ import msgspec
 
 from ..core.clock import Clock, SystemClock
 from ..core.settings import Settings
+from ..inference.engine import Models
 from ..inference.engines import Engines
 from ..inference.pool import Pool
 from ..processors.analysis import Analysis
@@ -42,6 +43,8 @@ class Studio:
     facts: dict[str, Any] = field(default_factory=dict)
     """What else the frames depend on: version, engines, badge."""
     max_bytes: int | None = None
+    models: Models | None = None
+    """The user's too; None where a run has none."""
     clock: Clock = field(default_factory=SystemClock)
 
     def room(self, pixels: int, reserve: int = 0) -> tuple[Room, int]:
@@ -85,4 +88,5 @@ def open_studio(
         serving,
         facts,
         max_bytes,
+        models=engines,
     )

@@ -22,6 +22,7 @@ Task = Literal[
     "attributes",
     "enhancer",
     "frame enhancer",
+    "interpolator",
     "mask",
     "expression",
 ]
@@ -132,6 +133,8 @@ def _scrfd(name: str, strides: Sequence[int]) -> Family:
     inputs = (Port("input", (None, 3, None, None)),)
     return Family(name, "detector", inputs, outputs, coding=SIGNED_128, exact=True)
 
+
+_BETWEEN = (Port("img0", (None, 3, None, None)), Port("img1", (None, 3, None, None)))
 
 _ALL = (
     _swapper("inswapper_128", 128, "arcface_128", UNIT, "latent", emap=True),
@@ -256,6 +259,16 @@ _ALL = (
     Family(
         "occluder", "mask", (_picture("input", 256),), (_picture("output", 256, channels=1),),
         "dfl_whole_face",
+    ),
+    *(
+        Family(name, "interpolator", (*_BETWEEN, *at), (Port("output", (None, 3, None, None)),))
+        for name, at in (
+            ("rife", (Port("timestep", (1,)), Port("scale", (1,), optional=True))),
+            ("rife_plane", (Port("timestep", (None, 1, None, None)),)),
+        )
+    ),
+    Family(
+        "rife_7", "interpolator", (Port("input", (None, 7, None, None)),), (Port("output", (None, 3, None, None)),),
     ),
 )  # fmt: skip
 

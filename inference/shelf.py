@@ -270,7 +270,7 @@ class Shelf:
             family.task,
             (*whole.values(), *edges),
             outputs,
-            timed=family.task not in ("recogniser", "converter"),
+            timed=family.task not in ("recogniser", "converter", "interpolator"),
             reducible=makes_pictures,
         )
         content = proving.derived(content, source.name if source else None, card.edges, batch=card.batch)

@@ -64,6 +64,19 @@ class Developer:
             return self._converted(after)
         return self._patched(original, after, box)
 
+    def pixels(self, picture: VideoFrame) -> Pixels:
+        """A developed picture as BGR again."""
+        image = self._scaler().reformat(
+            picture,
+            format="bgr24",
+            src_colorspace=self._matrix,
+            src_color_range=ColorRange.MPEG,
+            dst_color_range=ColorRange.JPEG,
+            interpolation=_EXACT,
+            threads=1,
+        )
+        return np.ascontiguousarray(image.to_ndarray(), np.uint8)
+
     def _converted(self, pixels: Pixels) -> VideoFrame:
         if self._print.encoder.pix_fmt == "yuv420p":
             return self._subsampled(pixels)
@@ -111,14 +124,17 @@ class Developer:
         return out
 
     def _reformatted(self, image: VideoFrame, **options: Any) -> VideoFrame:
-        if not hasattr(self._threads, "scaler"):
-            self._threads.scaler = VideoReformatter()
-        scaler: VideoReformatter = self._threads.scaler
-        picture = scaler.reformat(
+        picture = self._scaler().reformat(
             image, format=self._print.encoder.pix_fmt, interpolation=_EXACT, threads=1, **options
         )
         self._tag(picture)
         return picture
+
+    def _scaler(self) -> VideoReformatter:
+        if not hasattr(self._threads, "scaler"):
+            self._threads.scaler = VideoReformatter()
+        scaler: VideoReformatter = self._threads.scaler
+        return scaler
 
     def _tag(self, picture: VideoFrame) -> None:
         picture.color_range = ColorRange.MPEG.value

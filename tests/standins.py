@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from functools import cache, partial
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import onnx
@@ -23,6 +23,8 @@ from faceswapd.faces.pose import MESH_68
 from faceswapd.inference.catalogue import Known, known
 from faceswapd.inference.shelf import Shelf
 
+FADES = ((1.0, 0.8, 0.6), (0.5, 0.7, 0.9))
+"""What an interpolator's stand-in makes of red, green and blue of its two pictures: neither can stand for the other."""
 GAIN = np.array([0.5, 0.25, 0.75], np.float32)
 """What the first, second and third channel of a picture is multiplied by, in the network's own numbers."""
 SHIFT = 0.1
@@ -499,6 +501,31 @@ def fairface() -> bytes:
     return _model(nodes, {"input": [1, 3, 224, 224]}, outputs, weights)
 
 
+def interpolator(kind: Literal["time", "plane", "seven"] = "time", side: int | str = "side") -> bytes:
+    """out = (1 - t) * first * FADES[0] + t * second * FADES[1], RGB from 0 to 1."""
+    weights: dict[str, NDArray[Any]] = {
+        "one": np.ones(1, np.float32),
+        **{f"fade{n}": np.array(fade, np.float32).reshape(1, 3, 1, 1) for n, fade in enumerate(FADES)},
+    }
+    sides = [1, 3, side, side if isinstance(side, int) else "width"]
+    nodes, inputs = [], dict[str, Any]()
+    if kind == "seven":
+        weights["split"] = np.array([3, 3, 1])
+        inputs["input"] = [1, 7, *sides[2:]]
+        nodes.append(helper.make_node("Split", ["input", "split"], ["img0", "img1", "timestep"], axis=1))
+    else:
+        inputs = {"img0": sides, "img1": sides, "timestep": [1] if kind == "time" else [1, 1, *sides[2:]]}
+    nodes += [
+        helper.make_node("Sub", ["one", "timestep"], ["left"]),
+        helper.make_node("Mul", ["img0", "fade0"], ["a"]),
+        helper.make_node("Mul", ["img1", "fade1"], ["b"]),
+        helper.make_node("Mul", ["a", "left"], ["aa"]),
+        helper.make_node("Mul", ["b", "timestep"], ["bb"]),
+        helper.make_node("Add", ["aa", "bb"], ["output"]),
+    ]
+    return _model(nodes, inputs, {"output": sides}, weights)
+
+
 def _model(
     nodes: list[Any], inputs: dict[str, Any], outputs: dict[str, Any], weights: dict[str, NDArray[Any]]
 ) -> bytes:
@@ -559,6 +586,7 @@ OTHERS: dict[str, Callable[[], bytes]] = {
     "crossface_ghost": converter,
     "crossface_simswap": converter,
     "crossface_hififace": converter,
+    "rife_4.9": interpolator,
 }
 """What swappers need or take beside them."""
 PORTRAIT: dict[str, Callable[[], bytes]] = {
