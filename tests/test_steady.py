@@ -31,7 +31,7 @@ X, Y, SIDE = 80, 60, 90
 
 def moved(n: int, pace: int = 6) -> Grey:
     """A cloth that moves to the left by `pace` a picture."""
-    return np.ascontiguousarray(cloth(3, 240, 480)[:, pace * n : pace * n + 320])
+    return np.asarray(np.ascontiguousarray(cloth(3, 240, 480)[:, pace * n : pace * n + 320]), np.uint8)
 
 
 def bgr(grey: Grey) -> Grey:
@@ -42,7 +42,7 @@ def processed(grey: Grey, more: int, x: int = X) -> Grey:
     """A square of it, lighter by `more`."""
     out = grey.astype(int)
     out[Y : Y + SIDE, x : x + SIDE] += more
-    return np.clip(out, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(out, 0, 255), np.uint8)
 
 
 def drawn(first: tuple[Grey, Grey], second: tuple[Grey, Grey], weight: float) -> Grey | None:
