@@ -14,7 +14,7 @@ import structlog
 from ..core.errors import FaceswapdError
 from .choices import Choice, Timed
 from .contracts import Contract
-from .engine import Runner
+from .engine import Runner, Tensor
 from .quantise import Ranges, wider
 from .served import Served
 from .tuning import Sample, medians_ms, strays
@@ -46,10 +46,30 @@ class Verdict:
     timed: Timed
 
 
+class _Once:
+    """A runner that runs each sample once: several candidates are judged by the same outputs of a slow model."""
+
+    def __init__(self, runner: Runner, samples: Sequence[Sample]) -> None:
+        self.model, self.engine = runner.model, runner.engine
+        self._runner = runner
+        self._samples = samples
+        self._known: dict[int, tuple[Tensor, ...]] = {}
+
+    def run(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        number = next(n for n, sample in enumerate(self._samples) if sample[0] is inputs[0])
+        if number not in self._known:
+            self._known[number] = self._runner.run(*inputs)
+        return self._known[number]
+
+    def close(self) -> None:
+        self._known.clear()
+
+
 def settle(served: Served, content: bytes, kitchen: Kitchen, stop: threading.Event) -> Verdict | None:
     """Judges and times all candidates of one model; None where `stop` was set before the end."""
     contract, menu, samples = served.contract, served.menu, served.take()
     runners: dict[Choice, Runner] = {served.choice: served.runner}
+    reference = _Once(served.runner, samples)
     refused: dict[str, str] = {}
     ranges: Ranges = {}
     for choice in menu.candidates:
@@ -58,10 +78,12 @@ def settle(served: Served, content: bytes, kitchen: Kitchen, stop: threading.Eve
         try:
             if choice.precision == "int8":
                 learned = kitchen.ranges(choice, contract, content, samples[::2])
-                runner, ranges, reason = _eighths(choice, served, content, kitchen, learned, samples[1::2])
+                runner, ranges, reason = _eighths(
+                    choice, contract, content, kitchen, learned, reference, samples[1::2]
+                )
             else:
                 runner = kitchen.make(choice, contract, content, None)
-                reason = strays(contract, served.runner, runner, samples)
+                reason = strays(contract, reference, runner, samples)
         except FaceswapdError as error:
             reason = str(error)
         if reason:
@@ -91,7 +113,7 @@ def confirm(served: Served, content: bytes, kitchen: Kitchen) -> Verdict:
     contract, timed, samples = served.contract, served.timed, served.take()
     assert timed is not None, "what is to be confirmed was chosen"
     exact = next(c for c in served.menu.candidates if c.precision == "fp32")
-    reference = kitchen.make(exact, contract, content, None)
+    reference = _Once(kitchen.make(exact, contract, content, None), samples)
     failed = served.choice
     judged = samples[1::2] if failed.precision == "int8" else samples
     reason = strays(contract, reference, served.runner, judged)
@@ -100,7 +122,7 @@ def confirm(served: Served, content: bytes, kitchen: Kitchen) -> Verdict:
         return Verdict(served.runner, msgspec.structs.replace(timed, confirmed=True))
     if failed.precision == "int8":
         learned = wider(timed.ranges, kitchen.ranges(failed, contract, content, samples[::2]))
-        runner, ranges, reason = _eighths(failed, served, content, kitchen, learned, judged, reference)
+        runner, ranges, reason = _eighths(failed, contract, content, kitchen, learned, reference, judged)
         if not reason:
             log.info("engine.calibrated", model=contract.model, engine=str(failed))
             kept = msgspec.structs.replace(timed, ranges=dict(ranges), confirmed=True)
@@ -119,31 +141,30 @@ def confirm(served: Served, content: bytes, kitchen: Kitchen) -> Verdict:
         if choice.precision == "fp32" or not strays(contract, reference, runner, samples):
             break
     else:
-        choice, runner = exact, reference
+        choice, runner = exact, kitchen.make(exact, contract, content, None)
     log.info("engine.chosen", model=contract.model, engine=str(choice), ms=timed_ms)
     return Verdict(runner, Timed(contract.model, choice, timed_ms, {}, refused, confirmed=True))
 
 
 def _eighths(
     choice: Choice,
-    served: Served,
+    contract: Contract,
     content: bytes,
     kitchen: Kitchen,
     learned: Ranges,
+    reference: Runner,
     judged: Sequence[Sample],
-    reference: Runner | None = None,
 ) -> tuple[Runner, Ranges, str]:
     """(runner, its ranges, why it is refused). All convolutions are tried, then all but those that give pictures.
 
     What int8 is calibrated on says nothing about how good it is: `judged` are other samples.
     """
-    against = reference or served.runner
-    runner = kitchen.make(choice, served.contract, content, learned)
-    reason = strays(served.contract, against, runner, judged)
+    runner = kitchen.make(choice, contract, content, learned)
+    reason = strays(contract, reference, runner, judged)
     if reason:
         learned = kitchen.careful(choice, content, learned)
-        runner = kitchen.make(choice, served.contract, content, learned)
-        reason = strays(served.contract, against, runner, judged)
+        runner = kitchen.make(choice, contract, content, learned)
+        reason = strays(contract, reference, runner, judged)
     return runner, learned, reason
 
 
