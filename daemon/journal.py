@@ -28,6 +28,8 @@ class Entry(msgspec.Struct, frozen=True):
     frames_in: int = 0
     """Of the original."""
     interpolated: int = 0
+    batch: int = 0
+    """Frames that are rendered together from here on; 0: not known yet."""
 
 
 class _Page(msgspec.Struct):
@@ -96,15 +98,15 @@ class Journal:
         next_pts: int | None,
         frames_in: int | None = None,
         interpolated: int = 0,
+        batch: int = 0,
     ) -> None:
         """Notes one more segment; it is on the disk when this returns. `frames_in`: as many as it has, if None.
 
         Raises DeviceLostError.
         """
         taken = segment.frames if frames_in is None else frames_in
-        self._page.entries.append(
-            Entry(segment.path.name, segment.first_pts, segment.frames, faces, next_pts, taken, interpolated)
-        )
+        name, first_pts, frames = segment.path.name, segment.first_pts, segment.frames
+        self._page.entries.append(Entry(name, first_pts, frames, faces, next_pts, taken, interpolated, batch))
         fresh = self._folder / "journal.new"
         try:
             with fresh.open("wb") as file:

@@ -38,6 +38,8 @@ class FileReport(msgspec.Struct, frozen=True):
     size: tuple[int, int] = (0, 0)
     interpolated: int = 0
     """Frames that were drawn between two others."""
+    batch: int = 0
+    """Frames of a film that were rendered together, at its end."""
     resumed: int = 0
     """Frames that an interrupted run had done."""
     notes: tuple[str, ...] = ()

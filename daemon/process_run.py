@@ -156,6 +156,7 @@ class Run:
             audio=told.audio,
             size=told.size,
             interpolated=told.interpolated,
+            batch=told.batch if film else 0,
             resumed=told.resumed,
             notes=told.notes,
         ))  # fmt: skip

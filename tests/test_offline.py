@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pytest
@@ -13,7 +13,9 @@ from faceswapd.core.errors import BadInputError, DisclosureError, InferenceError
 from faceswapd.core.frame import Frame, Pixels
 from faceswapd.core.meter import Meter
 from faceswapd.core.params import Params
-from faceswapd.daemon.offline import Offline, Room, Shot
+from faceswapd.daemon.batch import Batch
+from faceswapd.daemon.offline import Offline, Shot
+from faceswapd.daemon.room import Room
 from faceswapd.faces.face import Face, Sighting
 from faceswapd.inference.pool import Pool
 from faceswapd.processors.chain import Chain, Step
@@ -48,7 +50,9 @@ def shots(n: int, part: int = 10_000) -> Iterator[Shot[Pixels]]:
 class Line:
     """A pipeline with its parts."""
 
-    def __init__(self, *steps: Step, sighting: Sighting | None = None, workers: int = 4) -> None:
+    def __init__(
+        self, *steps: Step, sighting: Sighting | None = None, workers: int = 4, batch: Batch | None = None
+    ) -> None:
         self.pool, self.meter = Pool("test", workers), Meter()
         self.trackers: list[Tracker] = []
 
@@ -62,7 +66,7 @@ class Line:
 
         self.offline: Offline[Pixels] = Offline(
             Chain(steps), tracker, self.pool, Disclosure(), self.meter,
-            open_=lambda image: image, develop=develop,
+            open_=lambda image: image, develop=develop, batch=batch,
         )  # fmt: skip
 
     def values(self, source: Iterator[Shot[Pixels]], room: Room | None = None, cost: int = 1) -> list[int]:
@@ -179,3 +183,61 @@ def test_closing_it_early_ends_the_threads() -> None:
     next(run)
     run.close()
     assert line.pool.pending == 0
+
+
+class Together:
+    """Adds one to each frame, and notes how many it gets at once; more than `most` it cannot do."""
+
+    def __init__(self, most: int = 100) -> None:
+        self.sizes: list[int] = []
+        self.most = most
+
+    def __call__(self, picture: Picture) -> Picture:
+        return self.many([picture])[0]
+
+    def many(self, pictures: Sequence[Picture]) -> list[Picture]:
+        self.sizes.append(len(pictures))
+        if len(pictures) > self.most:
+            raise MemoryError("the device is full")
+        time.sleep(0.002)  # as long for many as for one
+        return [
+            Picture(p.pixels + np.uint8(1), p.faces, treated=frozenset(f.id for f in p.faces))
+            for p in pictures
+        ]
+
+
+@pytest.mark.parametrize("limit_bytes", [None, 700])
+def test_batches_give_the_same_frames_in_the_same_order(limit_bytes: int | None) -> None:
+    render, batch = Together(), Batch(4)
+    line = Line(step(render), sighting=Sighting((a_face(),), detected=True), workers=2, batch=batch)
+    values = line.values(shots(203, part=50), Room(8, limit_bytes), cost=100)
+    assert values == [(i + 1) % 256 for i in range(203)]
+    assert (max(render.sizes), sum(render.sizes)) == (batch.settled, 203) == (4, 203)
+    assert [len(t.seen) for t in line.trackers] == [50, 50, 50, 50, 3]  # no batch reaches over a part's end
+
+
+def test_a_batch_is_not_waited_for_where_memory_is_tight() -> None:
+    line = Line(step(Together()), batch=Batch(4, settled=4))
+    assert line.values(shots(3), Room(8, tight=lambda: True)) == [1, 2, 3]
+
+
+def test_a_batch_that_the_device_cannot_hold_is_rendered_in_smaller_ones() -> None:
+    render, batch = Together(most=2), Batch(8, settled=8)
+    line = Line(step(render), sighting=Sighting((a_face(),), detected=True), workers=1, batch=batch)
+    assert line.values(shots(64), Room(8)) == [i + 1 for i in range(64)]
+    assert batch.settled == 2
+    assert render.sizes.count(8) <= 3
+
+
+def test_the_frame_at_fault_is_found_in_its_batch() -> None:
+    def fails(picture: Picture) -> Picture:
+        if picture.pixels[0, 0, 0] == 9:
+            raise ValueError("no")
+        return picture
+
+    line = Line(step(fails), batch=Batch(8, settled=8))
+    with pytest.raises(InferenceError, match="fake"):
+        line.values(shots(30))
+    hidden = Line(step(lambda p: p), sighting=Sighting((a_face(),), detected=True), batch=Batch(4, settled=4))
+    with pytest.raises(DisclosureError, match="frame 0"):
+        hidden.values(shots(8))

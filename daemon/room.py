@@ -1,0 +1,64 @@
+"""How much of a film is under way at once."""
+
+import threading
+from collections.abc import Callable
+
+
+class Room:
+    """How many frames, and how many bytes of them, are under way at once. Any thread."""
+
+    def __init__(
+        self, frames: int, limit_bytes: int | None = None, tight: Callable[[], bool] = lambda: False
+    ) -> None:
+        """While `tight` says True, a frame comes in only when there is no other: slower, but no more memory."""
+        self._tight = tight
+        self._least = self._frames = self._free = frames
+        self._taken = 0
+        self._changed = threading.Condition()
+        self._over = False
+        self.limit_bytes = limit_bytes
+        self.peak = 0
+        """The most bytes that were ever taken."""
+
+    @property
+    def tight(self) -> bool:
+        """Frames pass one by one."""
+        return self._tight()
+
+    def hold(self, frames: int) -> None:
+        """Room for so many frames from now on, if they are more than at first."""
+        with self._changed:
+            frames = max(self._least, frames)
+            self._free += frames - self._frames
+            self._frames = frames
+            self._changed.notify_all()
+
+    def take(self, cost: int) -> bool:
+        """Waits for room; False when there is no more work. One frame always fits."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._over or self._fits(cost))
+            if self._over:
+                return False
+            self._free -= 1
+            self._taken += cost
+            self.peak = max(self.peak, self._taken)
+            return True
+
+    def give(self, cost: int) -> None:
+        """A frame is done with."""
+        with self._changed:
+            self._free += 1
+            self._taken -= cost
+            self._changed.notify_all()
+
+    def end(self) -> None:
+        """Nobody waits any longer."""
+        with self._changed:
+            self._over = True
+            self._changed.notify_all()
+
+    def _fits(self, cost: int) -> bool:
+        if self._taken == 0:
+            return True
+        fits = self._free > 0 and (self.limit_bytes is None or self._taken + cost <= self.limit_bytes)
+        return fits and not self._tight()
