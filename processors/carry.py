@@ -45,6 +45,8 @@ class Look:
     matrix: Matrix
     """Frame -> crop."""
     crop: Pixels
+    treated: bool = False
+    """The face in it has been hidden or replaced: it is no longer its owner's."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,6 +56,7 @@ class Restored:
     picture: Pixels
     number: int
     """The id of the face."""
+    treated: bool
     scale: float
     """Crop pixels per frame pixel."""
     small: Pixels
@@ -69,7 +72,7 @@ class Restored:
             half = len(result) // 2
             result = np.asarray(cv2.resize(result, (half, half), interpolation=cv2.INTER_AREA), np.uint8)
             into = enlarged(into, 0.5)
-        return cls(result, look.face.id, scale_of(look.matrix), _small(look.crop), _parts(look))
+        return cls(result, look.face.id, look.treated, scale_of(look.matrix), _small(look.crop), _parts(look))
 
     def now(self, look: Look) -> tuple[Pixels, masks.Mask] | None:
         """As the same face has to be shown now, and how much of it may be (255 all), both of the picture's size.
@@ -77,7 +80,8 @@ class Restored:
         None where it is another face, or no longer the same view of it.
         """
         grew, points = scale_of(look.matrix) / self.scale, _parts(look)
-        if look.face.id != self.number or not 1 / GREW < grew < GREW:
+        # Nothing of somebody's own face is ever laid on the one that hides it.
+        if (look.face.id, look.treated) != (self.number, self.treated) or not 1 / GREW < grew < GREW:
             return None
         if float(np.linalg.norm(points - self.points, axis=1).mean()) > TURNED:
             return None

@@ -14,7 +14,7 @@ from ..core.params import Params, changed
 from ..core.pixels import writable
 from ..core.settings import ProcessorSettings
 from ..faces.face import Sighting
-from .processor import Checking, Picture, Processor, Render, render_many
+from .processor import CarryingRender, Checking, Picture, Processor, Render, render_many
 from .registry import Registry
 from .wearer import UnwearableError
 
@@ -140,7 +140,7 @@ class ChainBuilder:
         """The chain after all of `commands`, in order; the old one stays as it is, also if one of them fails.
 
         A processor that is not in the chain yet comes to its natural place in it, off unless the command says on.
-        A step whose parameters stay equal keeps its render. Raises as `build` does.
+        A step whose parameters stay equal keeps its render, or, if that carries, begins anew. Raises as `build` does.
         """
         steps = {step.name: step for step in chain.steps}
         for command in commands:
@@ -151,7 +151,7 @@ class ChainBuilder:
                     steps = self._wear(steps, command.name)
                 case Reorder():
                     steps = _reordered(steps, command.names)
-        return Chain(tuple(steps.values()), chain.rev + 1)
+        return Chain(tuple(_anew(step) for step in steps.values()), chain.rev + 1)
 
     def replaced(self, chain: Chain, settings: Iterable[ProcessorSettings]) -> Chain:
         """The chain that `settings` say in the place of `chain`; steps with equal parameters keep their render.
@@ -166,7 +166,7 @@ class ChainBuilder:
             processor = self._registry[place.name]
             full = {**msgspec.structs.asdict(processor.params_type()), **place.params}
             steps[place.name] = self._step(processor, place.enabled, full, old.get(place.name))
-        return Chain(tuple(steps.values()), chain.rev + 1)
+        return Chain(tuple(_anew(step) for step in steps.values()), chain.rev + 1)
 
     def _set(self, steps: dict[str, Step], command: SetProcessor) -> dict[str, Step]:
         if command.toggle and command.enabled is not None:
@@ -226,6 +226,11 @@ class ChainBuilder:
             processor.hides_face,
             processor.every_face,
         )
+
+
+def _anew(step: Step) -> Step:
+    render = step.render
+    return replace(step, render=render.anew()) if isinstance(render, CarryingRender) else step
 
 
 def _params(processor: Processor[Any], before: Params, changes: dict[str, Any]) -> Params:

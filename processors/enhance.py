@@ -87,7 +87,7 @@ class _Enhanced:
         side, template = self.model.side, self.model.family.template
         matrices = [crop_matrix(face.anchors, template, side) for face in faces]
         return [
-            Look(face, matrix, take(picture.pixels, matrix, side))
+            Look(face, matrix, take(picture.pixels, matrix, side), face.id in picture.treated)
             for face, matrix in zip(faces, matrices, strict=True)
         ]
 
@@ -126,6 +126,10 @@ class _Live:
         """Since all faces were restored."""
         self._running: Future[None] | None = None
         self._rest_until_ns = 0
+
+    def anew(self) -> "_Live":
+        """See `CarryingRender`."""
+        return _Live(self._work, self._thread)
 
     def __call__(self, picture: Picture) -> Picture:
         looks = self._work.looks(picture)

@@ -48,6 +48,18 @@ class BatchRender(Protocol):
         """The pictures, in their order, each as it comes out of a call of its own; all of them fail together."""
 
 
+@runtime_checkable
+class CarryingRender(Protocol):
+    """A `Render` that shows something of frames just before. With every change of the chain it begins anew: what it
+    carries may be the very face that the change was made to hide."""
+
+    def __call__(self, picture: Picture) -> Picture:
+        """A frame."""
+
+    def anew(self) -> Render:
+        """The same, remembering nothing; the old one goes on for the frames that have begun with it."""
+
+
 def render_many(render: Render, pictures: Sequence[Picture]) -> list[Picture]:
     """Several frames through one processor: in as few model runs as it knows how to, else one by one."""
     return render.many(pictures) if isinstance(render, BatchRender) else [render(p) for p in pictures]

@@ -87,11 +87,11 @@ def test_an_open_mouth_is_not_covered_by_the_closed_one() -> None:
 
 def test_a_hand_before_the_face_is_not_painted_over() -> None:
     kept, before = rest()
-    hidden = painted()
+    pixels = painted()
     x, y = np.rint(face().points[50, :2]).astype(int)
-    hidden[y - 14 : y + 15, x - 14 : x + 15] = (30, 40, 50)
+    pixels[y - 14 : y + 15, x - 14 : x + 15] = (30, 40, 50)
 
-    shown = kept.now(look(hidden))
+    shown = kept.now(look(pixels))
     assert shown is not None
     assert share(shown[1], before, 50) == 0
     assert shown[1].mean() > 150, "the rest goes on"
@@ -124,6 +124,11 @@ def other(pixels: Pixels) -> Look:
     return look(pixels, face(2))
 
 
+def hidden(pixels: Pixels) -> Look:
+    """A swap begins: what is carried is still the wearer's own face."""
+    return replace(look(pixels), treated=True)
+
+
 def larger(pixels: Pixels) -> Look:
     matrix: Matrix = np.array([[1.7, 0, -200], [0, 1.7, -120]], np.float32)
     return look(np.asarray(cv2.warpAffine(pixels, matrix, SIZE), np.uint8), face().moved(matrix))
@@ -143,7 +148,7 @@ def covered(pixels: Pixels) -> Look:
     return look(np.asarray(cv2.resize(noise, SIZE, interpolation=cv2.INTER_NEAREST), np.uint8))
 
 
-@pytest.mark.parametrize("change", [other, larger, turned, covered])
+@pytest.mark.parametrize("change", [other, hidden, larger, turned, covered])
 def test_another_face_or_view_is_not_carried_to(change: object) -> None:
     kept, _ = rest()
 

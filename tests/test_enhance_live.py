@@ -12,13 +12,17 @@ from faceswapd.capture.motion import REST
 from faceswapd.capture.person import Person
 from faceswapd.core.effect import Effect
 from faceswapd.core.errors import InferenceError, UsageError
+from faceswapd.core.events import SetProcessor
 from faceswapd.core.frame import Frame, Pixels
-from faceswapd.core.settings import InferenceSettings
-from faceswapd.faces.face import Face
+from faceswapd.core.settings import InferenceSettings, ProcessorSettings
+from faceswapd.faces.face import Face, Sighting
 from faceswapd.inference.engines import Engines
+from faceswapd.processors.chain import ChainBuilder
 from faceswapd.processors.enhance import Enhance, EnhanceParams
 from faceswapd.processors.processor import BatchRender, Picture, Render, Workshop
+from faceswapd.processors.registry import Registry
 from faceswapd.processors.track_faces import FaceTracker
+from faceswapd.processors.view import View
 
 SIZE = (640, 360)
 PERSON = Person(SIZE)
@@ -199,6 +203,23 @@ def test_what_fails_in_the_background_fails_a_frame(engines: Engines, face: Face
 
     with pytest.raises(InferenceError, match="gpen_bfr_256 failed"):
         watch()
+
+
+def test_nothing_is_carried_over_a_change_of_the_chain(engines: Engines, face: Face, runs: Runs) -> None:
+    known = Registry([Enhance(Workshop(engines, Nobody(), live=True)), View(Workshop(engines, Nobody()))])
+    builder = ChainBuilder(known)
+    params = {"model": "gpen_bfr_256", "every": 50}
+    chain = builder.build([ProcessorSettings("enhance", params=params)])
+    sighting = Sighting((face,), detected=True)
+    for _ in range(3):
+        chain.render(SCENE, sighting)
+    assert runs.faces == [1]
+
+    after = builder.changed(chain, (SetProcessor("view", enabled=True),))
+    after.render(SCENE, sighting)
+    assert runs.faces == [1, 1], "a swap may have been switched on before it"
+    chain.render(SCENE, sighting)
+    assert runs.faces == [1, 1], "a frame that began with the old chain ends with it"
 
 
 def test_a_film_is_restored_in_every_frame(engines: Engines, face: Face, runs: Runs) -> None:
