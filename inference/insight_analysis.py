@@ -1,6 +1,8 @@
 """insightface's own FaceAnalysis, its detector and its recogniser, in the place of ours."""
 
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,7 @@ from ..faces.detection import MIN_SCORE, Detection
 from . import packs
 from .detectors import SIDE
 from .engine import Tensor
+from .providers import PROVIDERS, Provider
 
 _NEAR = 0.5
 """insightface's five points are those of a face that ours lie on, if they are nearer than this, in eye distances."""
@@ -26,18 +29,24 @@ class InsightAnalysis:
         self,
         pack: str = "buffalo_l",
         side: int = 0,
-        provider: str = "CPUExecutionProvider",
+        provider: Provider = PROVIDERS["cpu"],
         threads: int = 0,
         home: Path | None = None,
     ) -> None:
         """Blocks. `side`: of the square that the detector is shown, 0 takes `SIDE`: never insightface's `auto`, which
-        looks twice. `provider`: ONNX Runtime's full name; `threads` inside one run, 0 leaves it to ONNX Runtime;
-        `home` takes the place of insightface's own folder.
+        looks twice. `threads` inside one run, 0 leaves it to ONNX Runtime; `home` takes the place of insightface's own
+        folder.
 
-        Raises ConfigError without insightface or where the provider does not start, UsageError and ModelError for
-        a pack that is unknown, not here or without a detector or recogniser.
+        Raises ConfigError without insightface or where the provider is not ONNX Runtime's or does not start,
+        UsageError and ModelError for a pack that is unknown, not here or without a detector or recogniser.
         """
+        if provider.engine != "onnxruntime":
+            raise ConfigError(
+                f"insightface runs in ONNX Runtime, not on {provider.name}",
+                "ask for --execution-provider cpu",
+            )
         place = packs.found(pack, home)
+        self._bound: AbstractContextManager[Any] = Lock() if provider.bound else nullcontext()
         self.pack, self.side = place.name, side or SIDE
         app = packs.module("app")
         options = _session_options(threads)
@@ -45,7 +54,8 @@ class InsightAnalysis:
             self._app: Any = app.FaceAnalysis(
                 name=str(place),
                 allowed_modules=["detection", "recognition"],
-                providers=[provider],
+                providers=[provider.full],
+                provider_options=[provider.told()],
                 sess_options=options,
             )
             self._app.prepare(ctx_id=0, det_thresh=MIN_SCORE, det_size=(self.side, self.side))
@@ -56,9 +66,10 @@ class InsightAnalysis:
         if "recognition" not in self._app.models:
             raise ModelError(f"pack {place.name} has no recogniser", "choose another pack")
         got = self._app.det_model.session.get_providers()[0]
-        if got != provider:
+        if got != provider.full:
             raise ConfigError(
-                f"insightface runs on {got} in place of {provider}", "ask for --execution-provider cpu"
+                f"execution provider {provider.name} did not start for insightface, ONNX Runtime offers {got}",
+                "check the driver and its libraries, or ask for --execution-provider cpu",
             )
         # insightface makes a second session for the size that it is shown, in its first look.
         self.detect(np.zeros((self.side, self.side, 3), np.uint8), thorough=True)
@@ -67,7 +78,8 @@ class InsightAnalysis:
     def detect(self, pixels: Pixels, thorough: bool) -> list[Detection]:  # noqa: ARG002
         """See `faces.detection.Detector`: every look is thorough."""
         try:
-            boxes, five = self._app.det_model.detect(pixels, max_num=0, metric="default")
+            with self._bound:
+                boxes, five = self._app.det_model.detect(pixels, max_num=0, metric="default")
         except Exception as error:
             raise InferenceError(f"insightface's detector failed ({_line(error)})") from error
         if five is None:
@@ -87,10 +99,9 @@ class InsightAnalysis:
         if away and min(away) < _NEAR * float(np.hypot(*(five[1] - five[0]))):
             five = seen[int(np.argmin(away))]
         try:
-            recogniser = self._app.models["recognition"]
-            embedding = recogniser.get(
-                photo, packs.module("app.common").Face(kps=np.asarray(five, np.float32))
-            )
+            face = packs.module("app.common").Face(kps=np.asarray(five, np.float32))
+            with self._bound:
+                embedding = self._app.models["recognition"].get(photo, face)
         except Exception as error:
             raise InferenceError(f"insightface's recogniser failed ({_line(error)})") from error
         if not np.isfinite(embedding).all():

@@ -7,7 +7,7 @@ from ..faces.detection import Detector
 from ..inference.detectors import BlazePair, ShelfDetector
 from ..inference.engine import Models
 from ..inference.insight_analysis import InsightAnalysis
-from ..inference.providers import Plan
+from ..inference.providers import PROVIDERS, Plan
 from ..inference.swapper import Embedder
 from .refine_faces import FaceRefiner
 from .track_faces import FaceTracker
@@ -57,7 +57,7 @@ class Analysis:
             return None
         with self._lock:
             if self._insight is None:
-                provider = self._plan.provider.full if self._plan else "CPUExecutionProvider"
+                provider = self._plan.provider if self._plan else PROVIDERS["cpu"]
                 threads = self._plan.intra_op if self._plan else 0
                 self._insight = InsightAnalysis(settings.pack, settings.detector_side, provider, threads)
             return self._insight

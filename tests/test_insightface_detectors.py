@@ -21,7 +21,7 @@ import pytest
 import standins
 from structlog.testing import capture_logs
 
-from faceswapd.core.errors import MissingInputError, ModelError, UsageError
+from faceswapd.core.errors import ConfigError, MissingInputError, ModelError, UsageError
 from faceswapd.core.frame import Frame, Pixels
 from faceswapd.core.settings import AnalysisSettings, InferenceSettings
 from faceswapd.faces.detection import Detection
@@ -29,6 +29,7 @@ from faceswapd.inference import packs
 from faceswapd.inference.detectors import ShelfDetector
 from faceswapd.inference.engines import Engines
 from faceswapd.inference.insight_analysis import InsightAnalysis
+from faceswapd.inference.providers import PROVIDERS
 from faceswapd.inference.swapper import Swapper, unit
 from faceswapd.processors.analysis import Analysis
 
@@ -251,6 +252,17 @@ def test_a_run_tracks_and_swaps_by_a_pack(
     assert analysis.serving() == {"buffalo_l": "insightface CPU"}
     expected = InsightAnalysis("buffalo_l", home=home).of(photo, face.anchors)
     np.testing.assert_allclose(unit(identity), unit(expected), atol=1e-5)
+
+
+def test_a_provider_that_is_not_onnx_runtimes_is_refused(home: Path) -> None:
+    with pytest.raises(ConfigError, match="not on openvino:gpu"):
+        InsightAnalysis("buffalo_l", provider=PROVIDERS["openvino:gpu"], home=home)
+
+
+@pytest.mark.usefixtures("zoo")
+def test_a_provider_that_does_not_start_is_no_silent_processor(home: Path) -> None:
+    with pytest.raises((ConfigError, ModelError), match=r"migraphx|MIGraphX"):
+        InsightAnalysis("buffalo_l", provider=PROVIDERS["migraphx"], home=home)
 
 
 def test_a_pack_that_is_not_here_says_what_brings_it(tmp_path: Path) -> None:
