@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import get_args
 
 from ..capture.hwaccel import NAMES
-from ..core.settings import EngineName
+from ..core.settings import EngineName, PrecisionName
 from . import config
 from .options import add_analysis_options
 
@@ -66,11 +66,12 @@ def add_process_options(parser: argparse.ArgumentParser) -> None:
     add("--report", type=Path, metavar="FILE.html", help="write a page with plots of speed and stage times")
     add_analysis_options(parser)
     add("--engine", choices=get_args(EngineName))
+    add("--precision", choices=get_args(PrecisionName), help="of the models' arithmetic (default: auto)")
     add(
         "--execution-provider",
         dest="provider",
         metavar="NAME",
-        help="cpu, cuda, directml, ... (default: auto)",
+        help="cpu, cuda, openvino:gpu, ...; tensorrt,cuda allows the second in the first one's place (default: auto)",
     )
     add("--execution-threads", dest="threads", type=int, metavar="N", help="workers of the pool")
     add("--json", action="store_true", help="print the numbers of the run as one JSON object at its end")

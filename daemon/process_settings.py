@@ -34,7 +34,9 @@ def process_settings(args: argparse.Namespace, library: Library) -> Settings:
         "processors": ",".join(ALIASES.get(n, n) for n in names) if names else None,
         "badge": False if args.no_badge else None,
         "analysis": analysis_options(args),
-        "inference": _given(engine=args.engine, provider=args.provider, threads=args.threads),
+        "inference": _given(
+            engine=args.engine, provider=args.provider, precision=args.precision, threads=args.threads
+        ),
     }
     settings = config.load(options, args.config)
     settings = wearing(settings, library, args.face, args.consent, chosen=args.processors is not None)
