@@ -28,7 +28,7 @@ def delay(stats: Stats) -> Delay | None:
 def words(now: Delay | None) -> str:
     """The same for people."""
     if now is None:
-        return f"no picture was shown in the last {RECENT_S} s"
+        return f"no live picture was shown in the last {RECENT_S} s"
     part = (
         "the camera's own part is not known: what it takes comes on top"
         if now.source_ms is None

@@ -22,4 +22,4 @@ def test_the_camera_s_part_is_told_where_it_is_known() -> None:
 
 def test_without_pictures_nothing_is_claimed() -> None:
     assert delay(stats(0.0)) is None
-    assert words(None) == "no picture was shown in the last 10 s"
+    assert words(None) == "no live picture was shown in the last 10 s"

@@ -1,5 +1,7 @@
 """Sound and picture in step: a flash and a tone at the same moments, through the recorder and back."""
 
+import shutil
+import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -201,6 +203,22 @@ def test_a_replay_has_its_sound_in_step(tmp_path: Path, suffix: str) -> None:
     heard, seen = after_its_begin(tones(path)), after_its_begin(flashes(path))
     assert len(seen) in (5, 6)
     assert heard == pytest.approx(seen, abs=0.010)
+
+
+@pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="needs ffmpeg, as a reader that is not ours")
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_an_independent_reader_has_nothing_to_say_about_a_replay(tmp_path: Path, suffix: str) -> None:
+    replay = ReplayBuffer(3, SIZE, FPS, encoder="libx264", ear=Bells())
+    replay.open()
+    for each in shown(0, 200):
+        replay.put(each)
+    path = tmp_path / f"goal{suffix}"
+    replay.save(path)
+    replay.close()
+
+    words = ["ffmpeg", "-v", "warning", "-xerror", "-i", str(path), "-f", "null", "-"]
+    decoded = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert (decoded.returncode, decoded.stderr) == (0, "")
 
 
 def after_its_begin(times: list[float]) -> list[float]:
