@@ -67,8 +67,9 @@ class Pump:
         self._base_ns: int | None = None
         self._late_ns = 0
 
-    def start(self) -> None:
-        """Starts the thread and blocks until the source is open (a camera may take seconds).
+    def start(self) -> bool:
+        """Starts the thread and blocks until the source is open (a camera may take seconds, a desktop's dialog
+        as long as its user does); False if it was abandoned before.
 
         Raises what `Source.open` raised; there is nothing to stop then.
         """
@@ -76,6 +77,12 @@ class Pump:
         self._opened.wait()
         if self._refused is not None:
             raise self._refused
+        return not self._stop.is_set()
+
+    def abandon(self) -> None:
+        """In another thread: `start` waits no longer. A source that opens later is closed at once."""
+        self._stop.set()
+        self._opened.set()
 
     def stop(self, deadline_s: float = 3.0) -> None:
         """Ends the thread and closes the source; safe to call again, and after the end.

@@ -133,7 +133,7 @@ class App:
         intake.on_lost, intake.on_found = board.source_lost, board.source_found
 
         server = await self._control(house, board)
-        await intake.start(self.source)
+        await self._open(intake)
         board.set_source(self.source.name)
 
         async with asyncio.TaskGroup() as tasks:
@@ -160,6 +160,16 @@ class App:
         first_s = None if live.first_ns is None else (live.first_ns - started_ns) / 1e9
         films = [film for sink in self.sinks if isinstance(sink, Recorder) for film in sink.progress.films]
         return Ending(board.state(), board.stats(), first_s, (*films, *recordings.record_status().films))
+
+    async def _open(self, intake: Intake) -> None:
+        """Opens the source, until it is open or the run is stopped: a desktop's dialog may stand for minutes."""
+        opening = asyncio.create_task(intake.start(self.source))
+        stopping = asyncio.create_task(self.stop.wait())
+        await asyncio.wait({opening, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if not opening.done():
+            intake.abandon()
+        await opening
 
     async def _outputs(self, house: AsyncExitStack, problems: Problems) -> tuple[Fanout, Recordings]:
         """Opens the sinks, which show the placeholder from now on, and begins what is to be recorded."""

@@ -31,6 +31,7 @@ class Intake:
         self._meter = meter
         self._loop = asyncio.get_running_loop()
         self._pump: Pump | None = None
+        self._opening: Pump | None = None
         self.source: Source | None = None
         """The source at work."""
 
@@ -40,11 +41,17 @@ class Intake:
         A source that cannot be opened while the old one holds the device is refused with BusyError: the old
         one stays. Raises what `Source.open` raises.
         """
-        pump = self._made(source)
-        await asyncio.to_thread(pump.start)
+        pump = self._opening = self._made(source)
+        if not await asyncio.to_thread(pump.start):
+            return
         old, self._pump, self.source = self._pump, pump, source
         if old is not None:
             await asyncio.to_thread(old.stop, READ_S)
+
+    def abandon(self) -> None:
+        """A source that is being opened is not waited for any longer; `start` returns without it."""
+        if self._opening is not None:
+            self._opening.abandon()
 
     async def stop(self) -> None:
         """Closes the source and ends the slot. Raises what ended the source, if it was an error."""

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from fakes import FakeSink, FakeSource, picture
+from pipewire_session import wait_until
 
 from faceswapd.capture.source import Source
 from faceswapd.core.errors import BadInputError, DeviceLostError, NoDeviceError, UsageError
@@ -106,6 +107,27 @@ def test_stopping_ends_a_source_that_never_ends(tmp_path: Path) -> None:
     run(app(tmp_path, source), stop_soon)
 
     assert source.log == ["open", "close"]
+
+
+def test_stopping_does_not_wait_for_a_dialog(tmp_path: Path) -> None:
+    answered = threading.Event()
+
+    class Asking(FakeSource):
+        def open(self) -> None:
+            self.log.append("asked")
+            assert answered.wait(10)
+            super().open()
+
+    source, sink = Asking([picture(*SIZE)], fps=100.0), FakeSink()
+
+    def stop(a: App) -> None:
+        asyncio.get_running_loop().call_later(0.5, a.stop.set)
+
+    ending = run(app(tmp_path, source, sink), stop)
+
+    assert (ending.stats.frames, source.log, sink.log) == (0, ["asked"], ["open", "close"])
+    answered.set()
+    wait_until(lambda: source.log == ["asked", "open", "close"])
 
 
 def test_a_lost_camera_is_covered_and_comes_back(tmp_path: Path) -> None:
