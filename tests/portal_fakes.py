@@ -110,14 +110,8 @@ class FakePortal:
             case "SelectSources":
                 self.wishes.append({name: value for name, (_, value) in body[1].items()})
                 later(body[1], 0, {})
-            case "Start" if (outcome := self.outcome) is None:
-                reply("o", (f"{PATH}/request/{sender}/{body[2]['handle_token'][1]}",))
             case "Start":
-                self._given += 1
-                results: dict[str, Any] = {"streams": ("a(ua{sv})", [(42, {"size": ("(ii)", (64, 48))})])}
-                if self.properties["version"] >= 4:
-                    results["restore_token"] = ("s", f"token {self._given}")
-                later(body[2], outcome, results if outcome == 0 else {})
+                self._start(body[2], reply, later, sender)
             case "OpenPipeWireRemote":
                 reader, writer = os.pipe()
                 reply("h", (reader,))
@@ -126,6 +120,16 @@ class FakePortal:
                 os.close(writer)
             case "Close":
                 self.closed.append(fields["path"])
+
+    def _start(self, options: dict[str, Any], reply: Any, later: Any, sender: str) -> None:
+        if self.outcome is None:
+            reply("o", (f"{PATH}/request/{sender}/{options['handle_token'][1]}",))
+            return
+        self._given += 1
+        results: dict[str, Any] = {"streams": ("a(ua{sv})", [(42, {"size": ("(ii)", (64, 48))})])}
+        if self.properties["version"] >= 4:
+            results["restore_token"] = ("s", f"token {self._given}")
+        later(options, self.outcome, results if self.outcome == 0 else {})
 
     def _signal(
         self,

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import av
+import numpy as np
 import pytest
 from e2e.wayland import OUTPUT, Desktop, Player, desktop, missing
 
@@ -60,7 +61,9 @@ def test_a_run_with_the_screen_as_its_source(
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
     with av.open(film) as container:
-        pictures = [frame.to_ndarray(format="bgr24") for frame in container.decode(video=0)]
+        pictures = [
+            np.asarray(frame.to_ndarray(format="bgr24"), np.uint8) for frame in container.decode(video=0)
+        ]
 
     record_property("frames a second", told["fps"])
     assert pictures[0].shape == (SIZE[1], SIZE[0], 3)
