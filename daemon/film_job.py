@@ -16,7 +16,7 @@ from ..capture.animation import Animation
 from ..capture.film import Film, Reader, Shape
 from ..capture.hwaccel import Devices, FFmpegDevices
 from ..capture.picture import animated
-from ..capture.tonemap import tone_mapped
+from ..capture.tonemap import LIGHT_BYTES, restored, tone_mapped
 from ..core.errors import BadInputError, DeviceLostError, UsageError
 from ..core.frame import Pixels
 from ..core.meter import Meter
@@ -24,7 +24,7 @@ from ..core.settings import Size
 from ..inference.providers import cores
 from ..sinks import sound
 from ..sinks.assemble import Carried, Window, assemble
-from ..sinks.develop import Developer
+from ..sinks.develop import Developer, Grade
 from ..sinks.encoders import Encoder, EncoderLostError, choose, probe
 from ..sinks.segments import Print, SegmentWriter, even
 from ..sinks.video import CONTAINERS
@@ -198,17 +198,22 @@ class FilmJob:
             return
         transfer, mapped = shape.colour.transfer, _mapped(shape, print_.encoder)
         plain = shape.plain and shape.size == print_.size and not mapped and not self.options.fps
-        developer = Developer(print_, plain=plain)
-        if mapped:
-            self._note("high dynamic range was pressed into 8 bits; --video-encoder hevc keeps it")
-
-        # A frame that is shown twice must not be converted by two threads at once: PyAV keeps a scaler in it.
+        # A frame that is shown twice must not be converted by two threads at once: swscale notes its tags in it.
         alone = threading.Lock() if self.options.fps else nullcontext()
 
-        def pixels(image: VideoFrame) -> Pixels:
+        def raw(image: VideoFrame) -> Pixels:
             with alone:
-                found = film.pixels(image)
-            return tone_mapped(found, transfer) if mapped else found
+                return film.pixels(image)
+
+        def pixels(image: VideoFrame) -> Pixels:
+            return tone_mapped(raw(image), transfer) if mapped or graded else raw(image)
+
+        # Processors see ordinary pictures, also where the film keeps its high dynamic range.
+        graded = shape.colour.hdr and not mapped and bool(self.studio.chain.enabled)
+        grade = Grade(raw, lambda drawn: restored(drawn, transfer)) if graded else None
+        developer = Developer(print_, plain=plain, grade=grade)
+        if mapped:
+            self._note("high dynamic range was pressed into 8 bits; --video-encoder hevc keeps it")
 
         finish = Finish(self.options, shape, print_, self.studio, self.meter)
 
@@ -216,14 +221,16 @@ class FilmJob:
             finish.watch(shot, before, after)
             self.watch(shot, before, after)
 
+        width, height = shape.size
+        room, cost = self.studio.room(width * height, held(print_.encoder, print_.size) + finish.reserve)
+        cost += width * height * (finish.per_pixel + (LIGHT_BYTES if mapped or graded else 0))
+        known = done[-1].batch if done else 0
+        batch = self.studio.batch(told.total_in, room, cost, self.options.batch, known)
         offline: Offline[VideoFrame] = Offline(
             self.studio.chain, self.studio.tracker, self.studio.pool, self.studio.disclosure, self.meter,
             open_=pixels, develop=developer.develop,
-            watch=watch,
+            watch=watch, batch=batch,
         )  # fmt: skip
-        width, height = shape.size
-        room, cost = self.studio.room(width * height, held(print_.encoder, print_.size) + finish.reserve)
-        cost += width * height * finish.per_pixel
         begin = done[-1].next_pts if done else None
         shots = frames(film, shape, self.options, told, begin, len(done))
         writer: SegmentWriter | None = None
@@ -237,7 +244,14 @@ class FilmJob:
                     if shown.part != part:
                         if writer is not None:
                             ended = writer.finish()
-                            journal.enter(ended, tally.faces[part], shown.begin, tally.frames[part], drawn)
+                            journal.enter(
+                                ended,
+                                tally.faces[part],
+                                shown.begin,
+                                tally.frames[part],
+                                drawn,
+                                batch.settled,
+                            )
                         part, drawn = shown.part, 0
                         writer = SegmentWriter(self.folder / f"{part:05}.mp4", print_)
                     assert writer is not None
@@ -252,7 +266,7 @@ class FilmJob:
             if writer is None:
                 raise BadInputError(f"{self.source}: no frame in the part that is wanted", "see --trim")
             journal.enter(writer.finish(), tally.faces[part], None, tally.frames[part], drawn)
-            told.peak_bytes = room.peak
+            told.peak_bytes, told.batch = room.peak, batch.settled or 1
         except BaseException:
             if writer is not None:
                 writer.abandon()

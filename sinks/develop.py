@@ -1,6 +1,8 @@
 """Processed pictures as the encoder takes them; what the processors left alone is not converted at all."""
 
 import threading
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import cv2
@@ -34,11 +36,23 @@ Box = tuple[int, int, int, int]
 """x0, y0, x1, y1."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Grade:
+    """For films of high dynamic range, whose processors see an ordinary picture."""
+
+    raw: Callable[[VideoFrame], Pixels]
+    """A decoded frame as BGR in the film's own codes."""
+    restored: Callable[[Pixels], Points]
+    """What was drawn into the ordinary picture, as BGR in the film's own codes, 0 to 1."""
+
+
 class Developer:
     """Turns pictures into what the encoder takes. Any thread may call; each has its own scaler."""
 
-    def __init__(self, print_: Print, *, plain: bool) -> None:
-        """`plain`: the film's pictures lie as the original's are stored, which then stand for what did not change."""
+    def __init__(self, print_: Print, *, plain: bool, grade: Grade | None = None) -> None:
+        """`plain`: the film's pictures lie as the original's are stored, which then stand for what did not change.
+        `grade`: the film keeps its high dynamic range, and only what changed goes the way back to it."""
+        self._grade = grade
         self._print = print_
         self._plain = plain
         self._threads = threading.local()
@@ -53,16 +67,64 @@ class Developer:
         where the two are equal the original's own numbers come out, with all its bits.
         """
         width, height = self._print.size
+        if self._grade is not None and before.shape != after.shape:
+            codes = self._grade.restored(after[:height, :width])
+            return self._converted(np.rint(codes * 255).astype(np.uint8))
         if not self._plain or before.shape != after.shape:
-            return self._converted(after[:height, :width])
+            return self._converted(self._regraded(original, before, after)[:height, :width])
         box = None if after is before else changed(before, after)
         if box is None:
             return self._copy(original)
         x0, y0, x1, y1 = box
         known = original.format.name in _PLANES and self._print.encoder.pix_fmt in _PLANES
         if not known or (x1 - x0) * (y1 - y0) > _MOST * width * height:
-            return self._converted(after)
+            return self._converted(self._regraded(original, before, after))
+        if self._grade is not None and "10" in self._print.encoder.pix_fmt:
+            return self._graded(original, before, after, box)
         return self._patched(original, after, box)
+
+    def _regraded(self, original: VideoFrame, before: Pixels, after: Pixels) -> Pixels:
+        """`after` in the film's own codes, with 8 bits: what did not change as it was decoded."""
+        if self._grade is None:
+            return after
+        pixels = self._grade.raw(original).copy()
+        if after is not before and (box := changed(before, after)) is not None:
+            x0, y0, x1, y1 = box
+            part = np.s_[y0:y1, x0:x1]
+            differs = (before[part] != after[part]).any(axis=2)
+            pixels[part][differs] = np.rint(self._grade.restored(after[part]) * 255)[differs]
+        return pixels
+
+    def _graded(self, original: VideoFrame, before: Pixels, after: Pixels, box: Box) -> VideoFrame:
+        """Ten bits: pixel by pixel what changed, all else with the numbers that came from the decoder."""
+        assert self._grade is not None
+        out = self._whole(self._copy(original))
+        x0, y0, x1, y1 = box
+        part = np.s_[y0:y1, x0:x1]
+        differs = (before[part] != after[part]).any(axis=2).astype(np.uint8)
+        full = cv2.transform(
+            self._grade.restored(after[part]) * np.float32(255), self._to_planes
+        ) * np.float32(4)
+        size = ((x1 - x0) // 2, (y1 - y0) // 2)
+        half = cv2.resize(full, size, interpolation=cv2.INTER_AREA)
+        # A colour stands for four pixels: it is new where one of them is.
+        pairs = differs.reshape(size[1], 2, size[0], 2).max(axis=(1, 3))
+        for channel, (plane, values, mask) in enumerate(
+            zip(out.planes, (full, half, half), (differs, pairs, pairs), strict=True)
+        ):
+            shift = 0 if channel == 0 else 1
+            canvas = _array(plane, deep=True)[y0 >> shift : y1 >> shift, x0 >> shift : x1 >> shift]
+            np.copyto(canvas, np.rint(values[..., channel]).astype(np.uint16), where=mask.astype(bool))
+        return out
+
+    def _whole(self, picture: VideoFrame) -> VideoFrame:
+        """A copy that may be drawn into: the decoder goes on predicting from its frames."""
+        out = VideoFrame(picture.width, picture.height, picture.format.name)
+        self._tag(out)
+        deep = "10" in picture.format.name
+        for from_, to in zip(picture.planes, out.planes, strict=True):
+            np.copyto(_array(to, deep=deep), _array(from_, deep=deep))
+        return out
 
     def pixels(self, picture: VideoFrame) -> Pixels:
         """A developed picture as BGR again."""
@@ -109,18 +171,14 @@ class Developer:
         )
 
     def _patched(self, original: VideoFrame, pixels: Pixels, box: Box) -> VideoFrame:
-        picture = self._copy(original)
-        # The decoder goes on predicting from its frames: they are never drawn into.
-        out = VideoFrame(picture.width, picture.height, picture.format.name)
-        self._tag(out)
+        out = self._whole(self._copy(original))
         x0, y0, x1, y1 = box
         patch = self._converted(pixels[y0:y1, x0:x1])
-        deep = "10" in picture.format.name
-        for plane, (from_, to, new) in enumerate(zip(picture.planes, out.planes, patch.planes, strict=True)):
+        deep = "10" in out.format.name
+        for plane, (to, new) in enumerate(zip(out.planes, patch.planes, strict=True)):
             half = 0 if plane == 0 else 1
-            canvas = _array(to, deep=deep)
-            np.copyto(canvas, _array(from_, deep=deep))
-            canvas[y0 >> half : y1 >> half, x0 >> half : x1 >> half] = _array(new, deep=deep)
+            part = np.s_[y0 >> half : y1 >> half, x0 >> half : x1 >> half]
+            _array(to, deep=deep)[part] = _array(new, deep=deep)
         return out
 
     def _reformatted(self, image: VideoFrame, **options: Any) -> VideoFrame:
