@@ -1,6 +1,6 @@
 """Pictures between two pictures: each pixel on its way from the one to the other."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -51,8 +51,17 @@ def between(passage: Passage, first: Planes, second: Planes, at: float, out: Pla
     it is.
     """
     way, weight = _way(passage, at)
-    for (a, b), target in zip(zip(first, second, strict=True), out, strict=True):
-        _warped(a, b, way, weight, at, first[0].shape[0] // a.shape[0], passage.by, target)
+    height, width = first[0].shape[:2]
+    fields = [*(np.ascontiguousarray(way[..., i]) * np.float32(passage.by) for i in (0, 1)), weight]
+    for top, (x, y, share) in _bands(fields, passage.by):
+        band = slice(top, min(height, top + len(x)))
+        x, y, share = (np.ascontiguousarray(f[: band.stop - top, :width]) for f in (x, y, share))
+        _draw(first[0], second[0], x, y, share, at, band, out[0])
+        if len(first) > 1:
+            half = slice(top // 2, out[1].shape[0] if band.stop == height else band.stop // 2)
+            x, y, share = (np.ascontiguousarray(f[::2, ::2]) for f in (x * 0.5, y * 0.5, share))
+        for a, b, target in zip(first[1:], second[1:], out[1:], strict=True):
+            _draw(a, b, x, y, share, at, half, target)
 
 
 def blended(first: Planes, second: Planes, at: float, out: Planes) -> None:
@@ -87,48 +96,38 @@ def _mismatch(passage: Passage, way: Field, at: float) -> NDArray[np.float32]:
     return np.asarray(cv2.blur(difference, (_AROUND, _AROUND), dst=None), np.float32)
 
 
-def _warped(
-    first: Plane, second: Plane, way: Field, weight: Share, at: float, halved: int, by: int, out: Plane
-) -> None:
-    """One plane, a band of rows after the other. `halved`: 2 for colours of 4:2:0."""
-    height, width = first.shape[:2]
-    x, y = (np.ascontiguousarray(way[..., i]) for i in (0, 1))
-    scale = by / halved
-    rows = max(1, _ROWS // by) * by
+def _bands(fields: list[NDArray[np.float32]], by: int) -> Iterator[tuple[int, list[NDArray[np.float32]]]]:
+    """The fields `by` times larger, an even number of rows after the other: (the first one's number, their rows)."""
+    height, width = fields[0].shape
+    rows = max(2, _ROWS // by & ~1)
     for top in range(0, height, rows):
-        bottom = min(height, top + rows)
-        dx, dy, share = (_enlarged(small, top, bottom, width, halved, by) for small in (x, y, weight))
-        dx *= scale
-        dy *= scale
-        sides: list[Plane] = []
-        for source, factor_ in ((first, -at), (second, 1 - at)):
-            sides.append(
-                cv2.remap(
-                    source, dx * factor_, dy * factor_ + top,
-                    cv2.INTER_LINEAR | cv2.WARP_RELATIVE_MAP, borderMode=cv2.BORDER_REPLICATE,
-                )
-            )  # fmt: skip
-        _mix(sides[0], sides[1], share, out[top:bottom])
+        # A row more at each side, so that bands meet without a seam.
+        low, high = max(0, top - 1), min(height, top + rows + 1)
+        size = (width * by, (high - low) * by)
+        wanted = slice((top - low) * by, (min(height, top + rows) - low) * by)
+        larger = (np.asarray(cv2.resize(field[low:high], size), np.float32) for field in fields)
+        yield top * by, [field[wanted] for field in larger]
 
 
-def _enlarged(
-    small: NDArray[np.float32], top: int, bottom: int, width: int, halved: int, by: int
-) -> NDArray[np.float32]:
-    """The rows `top` to `bottom` of a plane, from a field that is `by / halved` times smaller."""
-    scale = by / halved
-    # One row of the field more at each side, so that bands meet without a seam.
-    first = max(0, int(top / scale) - 1)
-    last = min(small.shape[0], int(np.ceil(bottom / scale)) + 1)
-    if scale == 1:
-        return small[top:bottom, :width].copy()
-    matrix = np.array([[1 / scale, 0, 0.5 / scale - 0.5], [0, 1 / scale, (top + 0.5) / scale - 0.5 - first]])
-    return np.asarray(
-        cv2.warpAffine(
-            small[first:last], matrix, (width, bottom - top),
-            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE,
-        ),
-        np.float32,
-    )  # fmt: skip
+def _draw(
+    first: Plane,
+    second: Plane,
+    x: NDArray[np.float32],
+    y: NDArray[np.float32],
+    share: Share,
+    at: float,
+    band: slice,
+    out: Plane,
+) -> None:
+    """One band of a plane: both pictures, each moved its part of the way (x, y), the second with its share."""
+    sides: list[Plane] = [
+        cv2.remap(
+            source, x * np.float32(part), y * np.float32(part) + np.float32(band.start),
+            cv2.INTER_LINEAR | cv2.WARP_RELATIVE_MAP, borderMode=cv2.BORDER_REPLICATE,
+        )
+        for source, part in ((first, -at), (second, 1 - at))
+    ]  # fmt: skip
+    _mix(sides[0], sides[1], share, out[band])
 
 
 def _mix(first: Plane, second: Plane, share: Share, out: Plane) -> None:
