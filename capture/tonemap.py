@@ -1,6 +1,7 @@
 """High dynamic range made ordinary, for processors and for films that are written with 8 bits; and the way back."""
 
 from functools import lru_cache
+from typing import Any
 
 import cv2
 import numpy as np
@@ -32,7 +33,9 @@ def tone_mapped(pixels: Pixels, transfer: int) -> Pixels:
     brightest = cv2.max(cv2.max(blue, green), red)
     # Reinhard's curve with a white point: x (1 + x / w^2) / (1 + x), here as a factor for all three colours.
     factor = cv2.divide(brightest * np.float32(1 / _PEAK**2) + 1, brightest + 1, scale=_GAIN * 1023)
-    codes = cv2.merge([cv2.multiply(channel, factor, dtype=cv2.CV_16U) for channel in (blue, green, red)])
+    codes: Any = cv2.merge(
+        [cv2.multiply(channel, factor, dtype=cv2.CV_16U) for channel in (blue, green, red)]
+    )
     return np.asarray(_gamma().take(codes, mode="clip"), np.uint8)
 
 

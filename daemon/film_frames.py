@@ -42,6 +42,8 @@ class FilmOptions(msgspec.Struct, frozen=True):
     """What draws them instead of optical flow."""
     temporal_blend: float = 0.0
     """How much of a processed place is taken from the frame before."""
+    batch: int | None = None
+    """Frames that are rendered together; None: as many as prove fastest."""
     segment_s: float = SEGMENT_S
 
     @property
@@ -71,6 +73,8 @@ class Told:
     size: tuple[int, int] = (0, 0)
     notes: tuple[str, ...] = ()
     peak_bytes: int = 0
+    batch: int = 1
+    """Frames that were rendered together, at its end."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

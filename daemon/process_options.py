@@ -74,6 +74,8 @@ def add_process_options(parser: argparse.ArgumentParser) -> None:
         help="cpu, cuda, openvino:gpu, ...; tensorrt,cuda allows the second in the first one's place (default: auto)",
     )
     add("--execution-threads", dest="threads", type=int, metavar="N", help="workers of the pool")
+    add("--batch-size", type=int, metavar="N", help="frames of a film that a model gets at once, up to 32 "
+        "(default: as many as prove fastest)")  # fmt: skip
     add("--json", action="store_true", help="print the numbers of the run as one JSON object at its end")
     add("--quiet", "-q", action="store_true", help="no progress and no table")
     add("--verbose", "-v", action="store_true", help="log more")

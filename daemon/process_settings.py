@@ -11,6 +11,7 @@ from ..core.errors import UsageError
 from ..core.settings import ProcessorSettings, Settings
 from ..processors.library import Library
 from . import config
+from .batch import MOST
 from .film_frames import FilmOptions
 from .options import _assignment, _given, analysis_options
 from .run import wearing
@@ -73,6 +74,8 @@ def film_options(args: argparse.Namespace) -> FilmOptions:
     rate = None if args.interpolate is None else parse_rate(args.interpolate)
     if rate and args.fps:
         raise UsageError("--fps and --interpolate", "say one of them: both give the new film's rate")
+    if args.batch_size is not None and not 1 <= args.batch_size <= MOST:
+        raise UsageError(f"--batch-size {args.batch_size}", f"give 1 to {MOST}")
     hwaccel.check(args.hwaccel or hwaccel.AUTO)
     if args.interpolate_model and not rate:
         raise UsageError(
@@ -87,6 +90,7 @@ def film_options(args: argparse.Namespace) -> FilmOptions:
         quality=quality,
         preset=args.video_preset,
         hwaccel=args.hwaccel,
+        batch=args.batch_size,
         sound=False if args.no_audio else None,
         sound_codec=args.audio_codec,
         fps=args.fps,

@@ -16,17 +16,23 @@ from ..inference.pool import Pool
 from ..processors.analysis import Analysis
 from ..processors.chain import Chain, ChainBuilder
 from ..processors.library import Library
-from ..processors.processor import Workshop
+from ..processors.processor import BatchRender, Workshop
 from ..processors.registry import registry
 from ..trust.disclosure import Disclosure
-from .offline import Room, Tracker
-from .progress import memory_mb
+from .batch import Batch, ceiling
+from .offline import Tracker
+from .progress import free_mb, memory_mb
+from .room import Room
 
 BYTES_PER_PIXEL = 9
 """Of a frame under way: decoded (1.5), BGR (3), the processors' copy (3) and for the encoder (1.5)."""
 
 TIGHT = 0.9
 """From this share of the memory limit on, frames pass one by one."""
+
+
+FREE_SHARE = 0.5
+"""Of the machine's free memory that frames may take where no limit is set."""
 
 
 @dataclass(slots=True)
@@ -54,6 +60,19 @@ class Studio:
             return Room(frames), cost
         left = most - reserve - round(memory_mb() * 1e6)
         return Room(frames, max(0, left), lambda: memory_mb() * 1e6 > TIGHT * most), cost
+
+    def batch(
+        self, total: int | None, room: Room, cost: int, wanted: int | None = None, settled: int = 0
+    ) -> Batch:
+        """How many of `total` frames of `cost` bytes are rendered together: one where no processor gains by more,
+        `wanted` of them where that is given, `settled` where an earlier run had found that, else what proves best."""
+        if not any(isinstance(step.render, BatchRender) for step in self.chain.enabled):
+            return Batch()
+        workers, bytes_ = self.pool.workers, room.limit_bytes
+        if bytes_ is None:
+            bytes_ = round(free_mb() * 1e6 * FREE_SHARE)
+        fits = max(1, bytes_ // (cost * (workers + 1)))
+        return Batch(min(wanted or ceiling(total, workers), fits), wanted or settled)
 
 
 def open_studio(
