@@ -23,6 +23,7 @@ from faceswapd.sinks.encoders import Encoder
 from faceswapd.sinks.segments import Print
 
 SIZE = (160, 96)
+DEEP: Any = "yuv420p10le"
 BOX = np.s_[32:64, 48:96]
 SKIN = (140, 170, 215)
 """BGR of an ordinary picture."""
@@ -62,9 +63,7 @@ def planes(frame: av.VideoFrame) -> list[Any]:
 def developed(transfer: int, *, plain: bool = True) -> tuple[list[Any], list[Any], Any]:
     """(planes before, planes after, what the processor drew into)."""
     original, upright = stored(transfer), Upright()
-    print_ = Print(
-        Encoder("libx265", "hevc", "yuv420p10le"), SIZE, Fraction(30), Fraction(1, 30), 9, 9, transfer
-    )
+    print_ = Print(Encoder("libx265", "hevc", DEEP), SIZE, Fraction(30), Fraction(1, 30), 9, 9, transfer)
     grade = Grade(upright, lambda drawn: restored(drawn, transfer))
     before = tone_mapped(upright(original), transfer)
     after = before.copy()
