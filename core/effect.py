@@ -12,4 +12,4 @@ class Effect(Flag):
     ANONYMIZED = auto()
     """A face was made unrecognisable."""
     RESTORED = auto()
-    """A network drew detail of a face that the camera did not see."""
+    """A network drew detail that the camera did not see."""

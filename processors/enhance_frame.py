@@ -1,14 +1,15 @@
 """Restores the whole picture by a neural network: detail comes back, noise and blocks go. Its size stays."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar
 
 import cv2
 import numpy as np
 from msgspec import Meta
 
-from ..core.errors import ModelError, UsageError
+from ..core.effect import Effect
+from ..core.errors import ModelError
 from ..core.frame import Pixels
 from ..core.params import Params
 from ..inference.picture_model import PictureModel, check_model
@@ -43,9 +44,10 @@ class _Enhanced:
     params: EnhanceFrameParams
 
     def __call__(self, picture: Picture) -> Picture:
-        if self.params.blend > 0:
-            self._restore(picture.pixels)
-        return picture
+        if self.params.blend == 0:
+            return picture
+        self._restore(picture.pixels)
+        return replace(picture, effect=picture.effect | Effect.RESTORED)
 
     def _restore(self, pixels: Pixels) -> None:
         height, width = pixels.shape[:2]
@@ -106,12 +108,7 @@ class EnhanceFrame:
         """
         model = self._model
         if model is None or model.model != params.model:
-            family = self._workshop.models.shelf.family(params.model)
-            if family.task != "frame enhancer":
-                raise UsageError(
-                    f"model {params.model} is no frame enhancer but this: {family.task}",
-                    "see `faceswapd models list`",
-                )
+            self.check(params)
             model = PictureModel(self._workshop.models, params.model)
             side = model.side or TILE
             _check(model, side)

@@ -1,12 +1,13 @@
 """Gives a swapped face the expression back that the person had: what a swapper has flattened."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from msgspec import Meta
 
+from ..core.effect import Effect
 from ..core.frame import Matrix, Pixels
 from ..core.params import Params
 from ..faces.crop import enlarged, face_alpha, lay_back, moved, soft_box, take

@@ -8,6 +8,7 @@ import pytest
 import standins
 from test_enhance import BGR, PHOTO, Nobody, at
 
+from faceswapd.core.effect import Effect
 from faceswapd.core.errors import ModelError, UsageError
 from faceswapd.core.frame import Frame, Pixels
 from faceswapd.core.settings import InferenceSettings
@@ -60,6 +61,7 @@ def test_the_expression_is_led_back_by_the_factor(factor: float, restore: Any, f
     picture = restore(factor=factor)(swapped(face))
 
     np.testing.assert_allclose(at(picture, face, CHEEK), expected(factor), atol=1.5)
+    assert picture.effect is Effect.RESTORED
     corner: Pixels = picture.pixels[:4, :4]
     assert (corner == BGR).all()
 
@@ -75,6 +77,7 @@ def test_only_the_area_asked_for_moves(restore: Any, face: Face) -> None:
 def test_a_face_that_nothing_has_changed_is_left_alone(restore: Any, face: Face) -> None:
     picture = Picture(PHOTO.copy(), (face,), original=PHOTO)
     assert (restore()(picture).pixels == PHOTO).all()
+    assert restore()(picture).effect is Effect.NONE
     nowhere = replace(swapped(face), original=None)
     assert (restore()(nowhere).pixels == BGR).all()
     assert (restore(factor=0.0)(swapped(face)).pixels == BGR).all()
