@@ -192,7 +192,7 @@ class Library:
 
 
 def face_finder(tracker: Callable[[], FaceTracker]) -> Callable[[Pixels], bool]:
-    """What `Library` asks whether a photo shows a face, of a new tracker each; models are loaded at the first question."""
+    """What `Library` asks whether a photo shows a face, of a new tracker each; models load at the first question."""
 
     def has_face(pixels: Pixels) -> bool:
         return bool(tracker().track(Frame(0, 0, pixels), every_frame=False).faces)

@@ -59,10 +59,14 @@ class _Restored:
 
     def many(self, pictures: Sequence[Picture]) -> list[Picture]:
         """The faces of all pictures in one run of each network."""
-        touched = [face for picture in pictures if self.params.factor > 0 for face in self._touched(picture)]
-        if touched:
-            self._restore(touched)
-        return list(pictures)
+        touched = [list(self._touched(p)) if self.params.factor > 0 else [] for p in pictures]
+        faces = [face for of_picture in touched for face in of_picture]
+        if faces:
+            self._restore(faces)
+        return [
+            replace(picture, effect=picture.effect | Effect.RESTORED) if of_picture else picture
+            for picture, of_picture in zip(pictures, touched, strict=True)
+        ]
 
     def _touched(self, picture: Picture) -> Iterator["_Touched"]:
         """The faces that another processor has changed: the others have their expression still."""

@@ -64,7 +64,7 @@ def test_the_picture_as_it_was_shines_through_a_blend(enhance: Any) -> None:
 
 
 def test_a_missing_or_wrong_model_is_refused(enhance: Any) -> None:
-    with pytest.raises(ModelError, match="model real_esrgan_x8 is not here"):
+    with pytest.raises(UsageError, match="no model is called 'real_esrgan_x8'"):
         enhance(model="real_esrgan_x8")
     with pytest.raises(UsageError, match=r"gfpgan_1.4.*is no frame enhancer"):
         enhance(model="gfpgan_1.4")
