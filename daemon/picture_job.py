@@ -1,5 +1,6 @@
 """One picture into another: the same chain, and everything beside its pixels kept."""
 
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..capture.dimensions import HEAD, dimensions
 from ..capture.picture import load
 from ..core.frame import Frame, Pixels
 from ..core.meter import Meter
@@ -15,7 +17,11 @@ from ..sinks.picture import save, write
 from ..trust.failclosed import UNSEEN
 from .film_frames import Told
 from .offline import processed
+from .room import Room
 from .studio import Studio
+
+BYTES_PER_PIXEL = 20
+"""Of a picture under way: as it is stored (up to 8), BGR (3), the processors' copy (3), for the encoder (up to 8)."""
 
 
 @dataclass(slots=True)
@@ -27,9 +33,24 @@ class PictureJob:
     """Of JPEG, WebP and AVIF, 0 to 100; None keeps the original's."""
     watch: Callable[[Pixels, Pixels], None] = lambda _before, _after: None
     _tracking: threading.Lock = field(default_factory=threading.Lock)
+    _room: Room = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._room, _ = self.studio.room(0)
 
     def run(self, source: Path, target: Path, meter: Meter) -> Told:
-        """Raises what reading, processing and writing raise; the picture is there as a whole or not at all."""
+        """Raises what reading, processing and writing raise; the picture is there as a whole or not at all.
+
+        Where memory is limited it waits until there is room for it; one picture always fits.
+        """
+        cost = _cost(source) if self.studio.max_bytes is not None else 0
+        self._room.take(cost)
+        try:
+            return self._done(source, target, meter)
+        finally:
+            self._room.give(cost)
+
+    def _done(self, source: Path, target: Path, meter: Meter) -> Told:
         began_ns = time.monotonic_ns()
         original = load(source)
         began_ns = _took(meter, "decode", began_ns)
@@ -62,6 +83,17 @@ class PictureJob:
         )
         _took(meter, "encode", began_ns)
         return told
+
+
+def _cost(path: Path) -> int:
+    """About how many bytes a picture takes; all there are where its file does not tell."""
+    try:
+        with path.open("rb") as file:
+            size = dimensions(file.read(HEAD))
+        length = path.stat().st_size
+    except OSError:
+        return 0  # reading it says why
+    return sys.maxsize if size is None else size[0] * size[1] * BYTES_PER_PIXEL + 2 * length
 
 
 def _took(meter: Meter, stage: str, began_ns: int) -> int:

@@ -1,0 +1,57 @@
+"""Pictures side by side, and one by one where memory is limited."""
+
+import threading
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from test_film_job import step
+from test_film_job import studio as studio
+
+from faceswapd.core.meter import Meter
+from faceswapd.daemon.picture_job import PictureJob
+from faceswapd.daemon.studio import Studio
+from faceswapd.processors.chain import Chain
+from faceswapd.processors.processor import Picture
+
+
+@pytest.mark.parametrize(("max_bytes", "at_once"), [(None, 2), (1, 1), (1 << 40, 2)])
+def test_as_many_at_once_as_there_is_memory_for(
+    studio: Studio, tmp_path: Path, max_bytes: int | None, at_once: int
+) -> None:
+    lock, working, most = threading.Lock(), [0], [0]
+
+    def slow(picture: Picture) -> Picture:
+        with lock:
+            working[0] += 1
+            most[0] = max(most[0], working[0])
+        time.sleep(0.03)
+        with lock:
+            working[0] -= 1
+        picture.pixels[:] = 255 - picture.pixels
+        return picture
+
+    for n in range(6):
+        cv2.imwrite(str(tmp_path / f"{n}.png"), np.full((40, 60, 3), n, np.uint8))
+    studio.chain, studio.max_bytes = Chain((step(slow),)), max_bytes
+    job = PictureJob(studio)
+    done = [
+        studio.pool.submit(job.run, tmp_path / f"{n}.png", tmp_path / f"{n}.out.png", Meter())
+        for n in range(6)
+    ]
+    assert [future.result().frames_out for future in done] == [1] * 6
+    assert most[0] == at_once
+    for n in range(6):
+        assert (np.asarray(cv2.imread(str(tmp_path / f"{n}.out.png"))) == 255 - n).all()
+
+
+def test_an_unreadable_picture_leaves_room_for_the_next(studio: Studio, tmp_path: Path) -> None:
+    studio.chain, studio.max_bytes = Chain(), 1
+    job = PictureJob(studio)
+    (tmp_path / "bad.png").write_bytes(b"\x89PNG")
+    with pytest.raises(Exception, match=r"bad\.png"):
+        job.run(tmp_path / "bad.png", tmp_path / "out.png", Meter())
+    cv2.imwrite(str(tmp_path / "good.png"), np.zeros((4, 4, 3), np.uint8))
+    assert job.run(tmp_path / "good.png", tmp_path / "out.png", Meter()).frames_out == 1
