@@ -18,8 +18,9 @@ from . import proving, surgery
 from .catalogue import Known, family_of, known
 from .contracts import Contract, Found, TensorSpec
 from .engine import Tensor
-from .families import Family, fit, no_emap, recognise
+from .families import Family
 from .onnx_file import Graph
+from .recognition import fit, no_emap, recognise
 
 log = structlog.get_logger(__name__)
 

@@ -15,8 +15,9 @@ from faceswapd.core.settings import AnalysisSettings, InferenceSettings
 from faceswapd.faces.detection import fitted, suppressed
 from faceswapd.inference.detectors import ShelfDetector
 from faceswapd.inference.engines import Engines
-from faceswapd.inference.families import FAMILIES, fit
+from faceswapd.inference.families import FAMILIES
 from faceswapd.inference.onnx_file import Graph
+from faceswapd.inference.recognition import fit
 from faceswapd.processors.analysis import Analysis
 
 ASSETS = Path(__file__).parent / "assets"

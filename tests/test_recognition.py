@@ -7,8 +7,9 @@ from faceswapd.faces.templates import TEMPLATES, crop_matrix
 from faceswapd.inference.catalogue import family_of, known, licence_text
 from faceswapd.inference.coding import IMAGENET, SIGNED, UNIT, Coding
 from faceswapd.inference.contracts import Found
-from faceswapd.inference.families import FAMILIES, fit, recognise
+from faceswapd.inference.families import FAMILIES
 from faceswapd.inference.onnx_file import Graph
+from faceswapd.inference.recognition import fit, recognise
 
 
 @pytest.mark.parametrize("model", list(standins.ALL))
