@@ -19,6 +19,10 @@ K = TypeVar("K", bound=Hashable)
 
 ROUNDS = 12
 """Timed runs of each candidate, after two that are not."""
+_FIRST = 3
+"""Rounds that all candidates run."""
+_BEHIND = 1.5
+"""Who takes so many times the fastest one's time will not be chosen, whatever the other rounds show."""
 BUDGET_S = 10.0
 """After so long three of them have to do: a large model needs seconds for one run."""
 
@@ -29,15 +33,20 @@ def medians_ms(
     """{key: median of one run in ms}; empty when `stop` was set before the end.
 
     The runners take turns on the same sample, so that whatever else the machine does meets all of them. Where
-    that takes longer than `BUDGET_S`, three rounds are enough.
+    that takes longer than `BUDGET_S`, three rounds are enough; after three, who is far behind runs no more.
     """
     times: dict[K, list[float]] = {key: [] for key in runners}
+    running = dict(runners)
     since = time.perf_counter()
     for n in range(-2, rounds):
-        if n >= 3 and time.perf_counter() - since > BUDGET_S:
+        if n >= _FIRST and time.perf_counter() - since > BUDGET_S:
             break
+        if n == _FIRST:
+            medians = {key: statistics.median(ms) for key, ms in times.items()}
+            near = _BEHIND * min(medians.values())
+            running = {key: runner for key, runner in runners.items() if medians[key] <= near}
         sample = samples[n % len(samples)]
-        for key, runner in runners.items():
+        for key, runner in running.items():
             if stop.is_set():
                 return {}
             begun = time.perf_counter()

@@ -53,6 +53,24 @@ def test_the_median_is_in_milliseconds_and_forgives_one_slow_run() -> None:
     assert 4.9 < ms["a"] < 100
 
 
+def test_who_is_far_behind_runs_three_rounds_and_still_has_a_median() -> None:
+    runs = {"near": 0, "far": 0}
+
+    def slow(name: str, seconds: float) -> Callable[[Tensor], tuple[Tensor, ...]]:
+        def work(x: Tensor) -> tuple[Tensor, ...]:
+            runs[name] += 1
+            time.sleep(seconds)
+            return (x,)
+
+        return work
+
+    runners = {"near": FakeRunner("m", slow("near", 0.001)), "far": FakeRunner("m", slow("far", 0.05))}
+    ms = medians_ms(runners, SAMPLES, threading.Event(), rounds=7)
+
+    assert runs == {"near": 9, "far": 5}, "two rounds warm up"
+    assert ms["far"] > ms["near"]
+
+
 def test_stopping_ends_it_between_two_runs_without_a_result() -> None:
     stop, ran = threading.Event(), []
 
