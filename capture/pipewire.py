@@ -34,6 +34,8 @@ T = TypeVar("T", bound=ctypes.Structure)
 log = structlog.get_logger(__name__)
 
 _WAIT_S = 5.0
+_FIRST_S = 1.0
+"""A producer that gives no picture for so long gives one when something changes: sway's part of the portal may."""
 _REMEDY = "is PipeWire running in this session? `systemctl --user status pipewire` tells"
 _TO_BGR = {
     abi.BGRX: cv2.COLOR_BGRA2BGR,
@@ -86,12 +88,13 @@ class PipeWireReader:
                 os.close(remote)
             raise NoDeviceError(f"source {self.name} needs {abi.LIBRARY}", "install PipeWire") from error
         self._state, self._error, self._size = abi.UNCONNECTED, "", (0, 0)
+        self._format = 0
         self._news.clear()
         self._pipewire.pw_init(None, None)
         self._loop = self._pipewire.pw_thread_loop_new(b"faceswapd", None)
         self._pipewire.pw_thread_loop_start(self._loop)
         if not self._connect(fps, remote) or not self._awaited():
-            error_text = self._error or "no picture came"
+            error_text = self._error or "no answer"
             self.close()
             raise NoDeviceError(f"source {self.name} cannot be read ({error_text})", _REMEDY)
 
@@ -108,7 +111,7 @@ class PipeWireReader:
         return there
 
     def newest(self) -> Pixels | None:
-        """The newest picture, BGR, a copy; None if it was read before."""
+        """The newest picture, BGR, a copy; None if it was read before, or there is none yet."""
         with self._locked() as pipewire:
             self._news.clear()
             held, self._held = self._held, None
@@ -159,10 +162,12 @@ class PipeWireReader:
         return result >= 0
 
     def _awaited(self) -> bool:
-        """The first picture is there."""
+        """The first picture is there, or the producer is at work and has none yet."""
         end_s = time.monotonic() + _WAIT_S
         while self._state != abi.ERROR and (left_s := end_s - time.monotonic()) > 0:
-            if self._news.wait(left_s) and self._held:
+            if self._news.wait(min(left_s, _FIRST_S)) and self._held:
+                return True
+            if self._state == abi.STREAMING and self._format:
                 return True
         return False
 

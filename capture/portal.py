@@ -86,13 +86,15 @@ class Portal:
             self._bus = open_dbus_connection("SESSION", enable_fds=True)
         except (OSError, KeyError, RuntimeError, jeepney.auth.AuthenticationError) as error:
             raise NoDeviceError(
-                f"source {self.name}: no session bus ({error})", "run it within a desktop session"
+                f"source {self.name} has no session bus ({error})", "run it within a desktop session"
             ) from error
         try:
             return self._ask(dialog_s)
         except (jeepney.DBusErrorResponse, OSError) as error:
             self.close()
-            raise NoDeviceError(f"source {self.name}: no desktop portal ({_said(error)})", _REMEDY) from error
+            raise NoDeviceError(
+                f"source {self.name} finds no desktop portal ({_said(error)})", _REMEDY
+            ) from error
         except BaseException:
             self.close()
             raise
@@ -136,7 +138,7 @@ class Portal:
         if not kinds & self._kind:
             able = " and ".join(f"a {kind.word}" for kind in Kind if kinds & kind) or "nothing"
             raise NoDeviceError(
-                f"source {self.name}: this desktop's portal does not share a {self._kind.word}",
+                f"source {self.name} is a {self._kind.word}, which this desktop's portal does not share",
                 f"it shares {able}",
             )
         self._watch(SESSION, "Closed")
@@ -158,7 +160,7 @@ class Portal:
             self._remember(started["restore_token"][1])
         streams = started["streams"][1]
         if not streams:
-            raise DeniedError(f"source {self.name}: nothing was chosen", "start again and choose")
+            raise DeniedError(f"nothing was chosen for source {self.name}", "start again and choose")
         node: int = streams[0][0]
         (remote,) = self._reply(_call(PATH, INTERFACE, "OpenPipeWireRemote", "oa{sv}", (self._session, {})))
         return Grant(remote.to_raw_fd(), node)
@@ -183,14 +185,16 @@ class Portal:
                 outcome, results = self._bus.recv_until_filtered(answers, timeout=seconds).body
             except TimeoutError:
                 raise DeniedError(
-                    f"source {self.name}: the desktop's dialog was not answered within {seconds:.0f} s",
+                    f"the desktop's dialog for source {self.name} was not answered within {seconds:.0f} s",
                     "start again and answer it",
                 ) from None
         if outcome == GRANTED:
             return dict(results)
         if outcome == CANCELLED:
             raise DeniedError(f"source {self.name} was not allowed", "start again and choose what to share")
-        raise NoDeviceError(f"source {self.name}: the desktop's portal has failed", "its own log tells why")
+        raise NoDeviceError(
+            f"the desktop's portal has failed for source {self.name}", "its own log tells why"
+        )
 
     @contextmanager
     def _signals(self, interface: str, member: str, path: str) -> Iterator[Any]:

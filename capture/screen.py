@@ -142,7 +142,7 @@ def _display(name: str) -> Display:
         display: Display = mss.MSS(with_cursor=True)
     except _refusals() as error:
         raise NoDeviceError(
-            f"source {name}: no display ({error})", "run it within a desktop session"
+            f"source {name} has no display ({error})", "run it within a desktop session"
         ) from error
     return display
 

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
+import numpy as np
 import structlog
 
 from ..core.errors import DeviceLostError, NoDeviceError
@@ -27,6 +28,8 @@ class Sharing(Protocol):
 class Reader(Protocol):
     """The part of `PipeWireReader` that is used."""
 
+    @property
+    def size(self) -> Size: ...  # noqa: D102
     def open(self, fps: float, remote: int | None = None) -> None: ...  # noqa: D102
     def wait(self, seconds: float) -> bool: ...  # noqa: D102
     def newest(self) -> Pixels | None: ...  # noqa: D102
@@ -37,7 +40,8 @@ class ScreenCast:
     """Pictures of what the user has chosen to share, at most `fps` a second, the mouse pointer included.
 
     A desktop sends a picture when something has changed. While nothing does, the last one is shown again, at
-    about half the rate, so that what comes after goes on.
+    about half the rate, so that what comes after goes on. One that sends nothing at first (sway, while nothing
+    changes) is black until then.
     """
 
     paced = False
@@ -63,7 +67,7 @@ class ScreenCast:
         self._ended: NoDeviceError | None = None
 
     def open(self) -> None:
-        """Asks the desktop, which may show its dialog, and waits for the first picture.
+        """Asks the desktop, which may show its dialog, and waits a moment for the first picture.
 
         Raises NoDeviceError. Who has refused or ended the sharing is not asked again.
         """
@@ -79,7 +83,8 @@ class ScreenCast:
             reader.open(self.fps, grant.remote)
             first = reader.newest()
             if first is None:
-                raise NoDeviceError(f"source {self.name} gives no picture", "start again")
+                log.info("source.still", source=self.name, shows="black, until something on it changes")
+                first = np.zeros((reader.size[1], reader.size[0], 3), np.uint8)
         except BaseException:
             reader.close()
             self._portal.close()
@@ -121,5 +126,5 @@ class ScreenCast:
 
     def _look_whether_ended(self) -> None:
         if self._portal.ended():
-            self._ended = NoDeviceError(f"source {self.name}: the desktop no longer shares it", "start again")
+            self._ended = NoDeviceError(f"source {self.name} is no longer shared", "start again")
             raise DeviceLostError(f"{self.name} is no longer shared", "start again to share it anew")

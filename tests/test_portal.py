@@ -84,8 +84,8 @@ def test_an_old_portal_is_not_asked_for_what_it_does_not_know(tmp_path: Path) ->
     ("outcome", "error", "says"),
     [
         (1, DeniedError, "screen: was not allowed: start again and choose"),
-        (2, NoDeviceError, "portal has failed"),
-        (None, DeniedError, "not answered within 0 s"),
+        (2, NoDeviceError, "portal has failed for source screen:"),
+        (None, DeniedError, "dialog for source screen: was not answered within 0 s"),
     ],
 )
 def test_no_is_no(tmp_path: Path, outcome: int | None, error: type[Exception], says: str) -> None:
@@ -100,7 +100,7 @@ def test_no_is_no(tmp_path: Path, outcome: int | None, error: type[Exception], s
 def test_what_the_desktop_cannot_share(tmp_path: Path) -> None:
     with (
         FakePortal(kinds=1),
-        pytest.raises(NoDeviceError, match="does not share a window: it shares a monitor"),
+        pytest.raises(NoDeviceError, match="does not share: it shares a monitor"),
     ):
         Portal("screen:window", Kind.WINDOW, tmp_path).open()
 

@@ -44,6 +44,7 @@ class FakeReader:
         self.lost = self.is_open = False
         self.count = 0
         self.due_s = 0.0
+        self.size = (64, 48)
 
     def open(self, fps: float, remote: int | None = None) -> None:
         assert (fps, remote) == (FPS, -1)
@@ -108,7 +109,7 @@ def test_who_ends_the_sharing_is_not_asked_again() -> None:
     with pytest.raises(DeviceLostError, match="screen: is no longer shared"):
         source.read()
     source.close()
-    with pytest.raises(NoDeviceError, match="no longer shares it: start again"):
+    with pytest.raises(NoDeviceError, match="source screen: is no longer shared: start again"):
         source.open()
     assert (sharing.opened, sharing.closed) == (1, 1)
 
@@ -146,11 +147,30 @@ def test_a_node_that_goes_away_is_lost_and_shared_anew() -> None:
     assert (sharing.opened, sharing.closed) == (2, 2)
 
 
-def test_without_pictures_nothing_stays_open(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_still_screen_is_black_until_something_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    reader = FakeReader(0)
+    with monkeypatch.context() as still:
+        nothing: Callable[[], Pixels | None] = lambda: None  # noqa: E731
+        still.setattr(reader, "newest", nothing)
+        source = ScreenCast("screen:", FPS, portal=FakeSharing(), reader=lambda *_: reader)
+        source.open()
+    black = source.read().pixels
+    assert (black.shape, source.size) == ((48, 64, 3), (64, 48))
+    assert not black.any()
+    reader.every_s = 1 / FPS
+    assert np.array_equal(source.read().pixels, picture(64, 48))
+    source.close()
+
+
+def test_a_node_that_does_not_answer_leaves_nothing_open(monkeypatch: pytest.MonkeyPatch) -> None:
     sharing, reader = FakeSharing(), FakeReader(0)
-    refusing: Callable[[], Pixels | None] = lambda: None  # noqa: E731
-    monkeypatch.setattr(reader, "newest", refusing)
+
+    def refuse(fps: float, remote: int | None = None) -> None:
+        reader.is_open = True
+        raise NoDeviceError("source screen: cannot be read", "-")
+
+    monkeypatch.setattr(reader, "open", refuse)
     source = ScreenCast("screen:", FPS, portal=sharing, reader=lambda *_: reader)
-    with pytest.raises(NoDeviceError, match="gives no picture"):
+    with pytest.raises(NoDeviceError, match="cannot be read"):
         source.open()
     assert (sharing.closed, reader.is_open) == (1, False)
