@@ -46,6 +46,8 @@ class _Knot:
     part: int
     small: Grey
     """Its brightness, as small as flow takes it."""
+    treated: bool
+    """A face was hidden or replaced in it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -164,6 +166,7 @@ class Interpolation:
             (shot.pts + length) * self._base,
             shot.part,
             reduced(grey, factor(grey.shape[1], grey.shape[0])),
+            bool(picture.treated),
         )
 
     def _shown(self, span: _Span, pts: int) -> Shown:
@@ -176,7 +179,8 @@ class Interpolation:
         assert span.second is not None
         one, two = span.first.small, span.second.small
         found = Passage(one, two, motion(one, two), factor(span.first.image.width, span.first.image.height))
-        is_cut = cut(found)
+        # Half a swapped face would have half a badge.
+        is_cut = span.first.treated != span.second.treated or cut(found)
         self._meter.time("motion", time.monotonic_ns() - began_ns)
         return found, is_cut
 

@@ -1,6 +1,7 @@
 """Films at a higher rate, read back by plain PyAV: where the square truly was is known at every moment."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from fractions import Fraction
 from math import ceil
 from pathlib import Path
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 from films import make_film, pictures, sound, times
 from test_between import cloth, psnr
-from test_film_job import Interrupt, NoFace, run
+from test_film_job import Interrupt, NoFace, run, step
 
 from faceswapd.core.errors import UsageError
 from faceswapd.core.frame import Pixels
@@ -21,6 +22,7 @@ from faceswapd.daemon.process_settings import parse_rate
 from faceswapd.daemon.studio import Studio
 from faceswapd.inference.pool import Pool
 from faceswapd.processors.chain import Chain
+from faceswapd.processors.processor import Picture
 from faceswapd.trust.disclosure import Disclosure
 
 SIZE = (192, 128)
@@ -188,6 +190,22 @@ def test_ten_bits_are_drawn_in_ten_bits(studio: Studio, tmp_path: Path) -> None:
     told = run(studio, source, tmp_path / "b.mp4", smooth(60, encoder="hevc"))
     assert told.interpolated == 9
     assert min(quality(tmp_path / "b.mp4", lambda n: at(min(n / 60, 9 / 30)))) > 30
+
+
+def test_nothing_is_drawn_between_a_treated_frame_and_another(studio: Studio, tmp_path: Path) -> None:
+    def treats(picture: Picture) -> Picture:
+        late = bool(picture.pixels[36:92, 40:50].mean() < 100)  # the square has left this place
+        if late:
+            picture.pixels[:30] = 250
+        return replace(picture, treated=frozenset({1} if late else ()))
+
+    studio.chain = Chain((step(treats),))
+    source = film(tmp_path / "a.mp4", 12, 30)
+    told = run(studio, source, tmp_path / "b.mp4", smooth(60))
+    levels = [float(p[5:25].mean()) for p in pictures(tmp_path / "b.mp4")]
+    assert all(level < 110 or level > 235 for level in levels)
+    assert min(levels) < 110 < 235 < max(levels)
+    assert told.interpolated == 10
 
 
 def test_rates_as_people_write_them() -> None:
