@@ -12,7 +12,7 @@ from .options import add_analysis_options
 FOREIGN = {
     "--many-faces": "every face wears it (what is done anyway)",
     "--map-faces": "processor map_faces",
-    "--mouth-mask": "processor mouth_mask",
+    "--mouth-mask": "the inside of the wearer's own mouth stays: parameter keep_mouth",
     "--nsfw-filter": "processor nsfw_filter",
 }
 """Options of other tools that stand for a processor or for one of its parameters."""
@@ -49,8 +49,8 @@ def add_process_options(parser: argparse.ArgumentParser) -> None:
     add("--no-audio", action="store_true", help="leave the sound out")
     add("--keep-audio", action="store_true", help="what is done anyway, unless --no-audio is given")
     add("--audio-codec", metavar="NAME", help="encode the sound anew: aac, opus, flac, mp3 (default: copy)")
-    add("--video-encoder", metavar="NAME", help="h264, hevc, av1, vp9 or an encoder's own name")
-    add("--video-quality", type=int, metavar="0-100", help="of films, and of pictures that lose a little "
+    add("--video-encoder", "--encoder", metavar="NAME", help="h264, hevc, av1, vp9 or an encoder's own name")
+    add("--video-quality", "--quality", type=int, metavar="0-100", help="of films, and of pictures that lose a little "
         "(default: 60, and a picture's own)")  # fmt: skip
     add("--video-preset", metavar="NAME", help="of the encoder: veryfast, medium, p5, ...")
     add(

@@ -14,12 +14,19 @@ from . import config
 from .batch import MOST
 from .film_frames import FilmOptions
 from .options import _assignment, _given, analysis_options
-from .run import wearing
+from .run import WEARERS, wearing
 from .units import parse_bytes
 
-ALIASES = {"face_swapper": "mesh_swap", "blur": "anonymize", "face_debugger": "annotate"}
+ALIASES = {
+    "face_swapper": "mesh_swap",
+    "face_enhancer": "enhance",
+    "frame_enhancer": "enhance_frame",
+    "expression_restorer": "restore_expression",
+    "face_debugger": "annotate",
+    "blur": "anonymize",
+}
 """Processors of other tools that ours do the work of."""
-_SWITCHES = ("nsfw_filter", "map_faces", "mouth_mask")
+_SWITCHES = ("nsfw_filter", "map_faces")
 """Options that put the processor of their name into the chain; one that does not exist is refused by name."""
 
 
@@ -40,13 +47,18 @@ def process_settings(args: argparse.Namespace, library: Library) -> Settings:
         ),
     }
     settings = config.load(options, args.config)
-    settings = wearing(settings, library, args.face, args.consent, chosen=args.processors is not None)
+    settings = wearing(settings, library, args.face, args.consent, chosen=bool(names))
     more = tuple(ProcessorSettings(name) for name in _SWITCHES if getattr(args, name))
     if more:
         settings = msgspec.structs.replace(settings, processors=(*settings.processors, *more))
     params = [_assignment(text) for text in args.params]
+    wearers = [place.name for place in settings.processors if place.name in WEARERS]
     if args.many_faces:
-        params.append(("mesh_swap", "faces", "all"))
+        params += [(name, "faces", "all") for name in wearers]
+    if args.mouth_mask:
+        if not wearers:
+            raise UsageError("--mouth-mask without a worn face", "say --face, or --processors mesh_swap")
+        params += [(name, "keep_mouth", "true") for name in wearers]
     return config.with_params(settings, params)
 
 

@@ -1,5 +1,6 @@
 """The command as users call it."""
 
+import argparse
 import json
 import random
 import signal
@@ -16,8 +17,12 @@ from films import make_film, numbers, pictures, stripes, times
 from test_picture import scene
 
 from faceswapd.capture.portrait import Portrait
+from faceswapd.core.errors import UsageError
+from faceswapd.daemon import places
 from faceswapd.daemon.cli import main
-from faceswapd.daemon.process_settings import max_bytes, parse_trim
+from faceswapd.daemon.process_options import add_process_options
+from faceswapd.daemon.process_settings import max_bytes, parse_trim, process_settings
+from faceswapd.processors.library import Library
 from faceswapd.sinks.picture import save
 
 Call = Callable[..., dict[str, Any]]
@@ -100,6 +105,42 @@ def test_other_tools_words(call: Call, tmp_path: Path) -> None:
     call(source, "-o", tmp_path / "c.mp4", "--max-memory", "lots", code=64)
     call(source, "-o", tmp_path / "c.mp4", "--fps", "0", code=64)
     call(source, code=64)
+
+
+def settings_of(*words: str) -> dict[str, dict[str, Any]]:
+    """{processor: its parameters} of the chain that an option line gives."""
+    parser = argparse.ArgumentParser()
+    add_process_options(parser)
+    settings = process_settings(parser.parse_args(["a.mp4", *words]), Library(places.data_dir()))
+    return {place.name: place.params for place in settings.processors}
+
+
+def test_options_that_stand_for_parameters() -> None:
+    assert settings_of("--many-faces") == settings_of()  # whoever is there is hidden anyway
+    both = settings_of("--frame-processor", "face_swapper", "face_enhancer", "--many-faces", "--mouth-mask")
+    assert both == {"mesh_swap": {"faces": "all", "keep_mouth": True}, "enhance": {}}
+    assert settings_of("--processors", "neural_swap", "--mouth-mask") == {"neural_swap": {"keep_mouth": True}}
+    with pytest.raises(UsageError, match="mouth-mask"):
+        settings_of("--mouth-mask")
+    for word in ("--map-faces", "--nsfw-filter"):
+        assert len(settings_of(word)) == 2  # refused by its name when the chain is built
+
+
+def test_what_decodes_and_how_many_at_once(call: Call, tmp_path: Path) -> None:
+    source = make_film(tmp_path / "a.mp4", 12)
+    short = ("--encoder", "libx264", "--quality", "30", "--video-preset", "ultrafast")
+    result = call(source, "-o", tmp_path / "b.mp4", *short, "--hwaccel", "none", "--batch-size", "4")
+    assert (result["decoder"], result["encoder"], result["files"][0]["batch"]) == ("h264", "libx264", 1)
+    call(source, "-o", tmp_path / "c.mp4", "--hwaccel", "toaster", code=64)
+    call(source, "-o", tmp_path / "c.mp4", "--batch-size", "0", code=64)
+    call(
+        source,
+        "-o",
+        tmp_path / "c.mp4",
+        "--hwaccel",
+        "videotoolbox",
+        code=69 if sys.platform != "darwin" else 0,
+    )
 
 
 def test_a_dry_run_writes_nothing(call: Call, tmp_path: Path) -> None:
