@@ -149,7 +149,6 @@ class PipeWireReader:
                 else pipewire.pw_context_connect_fd(self._context, remote, None, 0)
             )
             if not core:
-                self._error = os.strerror(ctypes.get_errno()) if ctypes.get_errno() else "no answer"
                 return False
             properties = pipewire.pw_properties_new_string(words.encode())
             self._stream = pipewire.pw_stream_new(core, b"faceswapd", properties)

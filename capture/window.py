@@ -193,7 +193,9 @@ def _connected(name: str, display: str | None) -> Server:
     try:
         return Server(display)
     except XError as error:
-        raise NoDeviceError(f"source {name}: {error}", "run it within a desktop session") from error
+        raise NoDeviceError(
+            f"source {name}: {error}", "it reads windows of X11; on Wayland say screen:window"
+        ) from error
     except OSError as error:
         raise NoDeviceError(
             f"source {name} needs libxcb ({error})", "install libxcb1, libxcb-composite0 and libxcb-shm0"

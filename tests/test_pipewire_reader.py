@@ -105,6 +105,8 @@ def test_pictures_come_whole_and_in_order(
         assert np.array_equal(picture, expected)
         assert numbers == sorted(set(numbers))
         assert len(numbers) > 15  # 45, on a machine that is not busy otherwise
+        while reader.wait(0.3):  # what was shown since
+            reader.newest()
         assert reader.newest() is None
         sink.close()
         with pytest.raises(DeviceLostError, match="screen: went away"):
