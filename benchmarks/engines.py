@@ -68,7 +68,8 @@ def load(contract: Contract, content: bytes, threads: int) -> list[Runner]:
             except FaceswapdError as error:
                 Console(stderr=True).print(str(error))
     openvino = OpenVino(Plan(PROVIDERS["cpu"], 1, threads))
-    return [*found, *(openvino.load(contract, content, p) for p in openvino.native)]
+    # int8 is nothing without calibration: `neural.py` has it.
+    return [*found, *(openvino.load(contract, content, p) for p in openvino.native if p != "int8")]
 
 
 def samples(contract: Contract) -> list[Sample]:

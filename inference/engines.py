@@ -9,7 +9,7 @@ from typing import Any
 import structlog
 from platformdirs import user_cache_path, user_data_path
 
-from ..core.errors import ConfigError, FaceswapdError, InferenceError
+from ..core.errors import ConfigError, FaceswapdError
 from ..core.settings import InferenceSettings
 from . import ort
 from .choices import Choice, Choices, key
@@ -195,8 +195,6 @@ class Engines:
         """A runner; `ranges` are for int8, which is nothing without them. Raises FaceswapdError."""
         maker = self._maker(choice)
         if isinstance(maker, OpenVino):
-            if choice.precision == "int8" and not ranges:
-                raise InferenceError(f"model {contract.model} was not calibrated for int8 yet")
             return maker.load(contract, content, choice.precision, ranges)
         try:
             return maker.load(contract, content, choice.precision)

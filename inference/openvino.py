@@ -92,14 +92,16 @@ class OpenVino:
     ) -> "OpenVinoRunner":
         """Compiles the model file's content; int8 needs the `ranges` of its convolutions.
 
-        Raises ModelError when the file does not load or does not keep its contract, and ConfigError for a
-        precision that the device would only imitate.
+        Raises ModelError when the file does not load or does not keep its contract, ConfigError for a precision
+        that the device would only imitate, and InferenceError for int8 without ranges.
         """
         if precision not in self.native:
             raise ConfigError(
                 f"precision {precision} was asked for, which {self._what} has no instructions for",
                 "ask for fp32 or auto",
             )
+        if precision == "int8" and not ranges:  # nothing would be quantised, and it would be called int8
+            raise InferenceError(f"model {contract.model} was not calibrated for int8 yet")
         # The neural processor takes no open sizes.
         single = self.device.startswith("NPU") and any(None in t.shape[:1] for t in contract.inputs)
         try:

@@ -3,10 +3,10 @@ import sys
 import numpy as np
 import pytest
 
-from faceswapd.core.errors import ConfigError
+from faceswapd.core.errors import ConfigError, InferenceError
 from faceswapd.inference.contracts import CONTRACTS
 from faceswapd.inference.openvino import OpenVino
-from faceswapd.inference.providers import PROVIDERS, Plan, plan
+from faceswapd.inference.providers import PROVIDERS, Plan, plan, provider
 from faceswapd.inference.store import Store
 
 pytest.importorskip("openvino", reason="OpenVINO is not installed")
@@ -53,6 +53,49 @@ def test_a_precision_that_the_processor_would_imitate_is_refused(
 
     with pytest.raises(ConfigError, match="precision bf16 was asked for"):
         openvino.load(BLENDSHAPES, CONTENT, "bf16")
+
+
+def test_int8_without_what_its_convolutions_are_given_is_refused_and_not_called_int8(
+    openvino: OpenVino, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(OpenVino, "native", ("fp32", "int8"))
+
+    with pytest.raises(InferenceError, match="blendshapes52 was not calibrated for int8 yet"):
+        openvino.load(BLENDSHAPES, CONTENT, "int8")
+
+
+class Devices:
+    """OpenVINO on a machine that has these."""
+
+    def __init__(self, *names: str) -> None:
+        self.available_devices = list(names)
+
+
+@pytest.mark.parametrize(
+    ("name", "there", "says"),
+    [
+        ("openvino:gpu", ("CPU",), "OpenVINO finds no device GPU, only CPU"),
+        ("openvino:npu", ("CPU", "GPU"), "OpenVINO finds no device NPU, only CPU, GPU"),
+        (
+            "openvino:gpu.2",
+            ("CPU", "GPU.0", "GPU.1"),
+            "OpenVINO finds no device GPU.2, only CPU, GPU.0, GPU.1",
+        ),
+        ("openvino:gpu.1", ("CPU", "GPU.0", "GPU.1"), ""),
+        ("openvino:gpu", ("CPU", "GPU.0", "GPU.1"), ""),
+    ],
+)
+def test_a_device_that_is_not_there_is_named_with_those_that_are(
+    monkeypatch: pytest.MonkeyPatch, name: str, there: tuple[str, ...], says: str
+) -> None:
+    monkeypatch.setattr("openvino.Core", lambda: Devices(*there))
+    try:
+        made = OpenVino(plan(provider(name)))
+    except ConfigError as error:
+        assert error.what == says  # noqa: PT017 - either answer is right, by the devices
+    else:
+        assert not says
+        assert made._config("fp16")["INFERENCE_PRECISION_HINT"] == "f16"
 
 
 def test_as_many_requests_are_made_as_runs_were_under_way_at_once(openvino: OpenVino) -> None:
