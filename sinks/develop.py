@@ -91,7 +91,7 @@ class Developer:
         if after is not before and (box := changed(before, after)) is not None:
             x0, y0, x1, y1 = box
             part = np.s_[y0:y1, x0:x1]
-            differs = (before[part] != after[part]).any(axis=2)
+            differs = covered(before[part], after[part]).astype(bool)
             pixels[part][differs] = np.rint(self._grade.restored(after[part]) * 255)[differs]
         return pixels
 
@@ -101,7 +101,7 @@ class Developer:
         out = self._whole(self._copy(original))
         x0, y0, x1, y1 = box
         part = np.s_[y0:y1, x0:x1]
-        differs = (before[part] != after[part]).any(axis=2).astype(np.uint8)
+        differs = covered(before[part], after[part])
         full = cv2.transform(
             self._grade.restored(after[part]) * np.float32(255), self._to_planes
         ) * np.float32(4)
@@ -226,6 +226,29 @@ def changed(before: Pixels, after: Pixels) -> Box | None:
         min(width & ~1, (x1 + _MARGIN + 1) & ~1),
         min(height & ~1, (y1 + _MARGIN + 1) & ~1),
     )
+
+
+def covered(before: Pixels, after: Pixels) -> Pixels:
+    """Where something was drawn: 1, else 0. All within the outline of what differs counts: where both pictures are
+    white, the film may still show what was to be hidden, brighter than white. What lies no farther apart than the
+    box is wide (or high) has one outline."""
+    blue, green, red = cv2.split(cv2.absdiff(before, after))
+    differs = np.asarray(
+        cv2.threshold(cv2.max(cv2.max(blue, green), red), 0, 1, cv2.THRESH_BINARY)[1], np.uint8
+    )
+    edges, _ = cv2.findContours(differs, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    points = [np.asarray(edge, np.int32).reshape(-1, 2) for edge in edges]
+    # What belongs together is found in a picture of an eighth.
+    small = np.zeros((differs.shape[0] // 8 + 1, differs.shape[1] // 8 + 1), np.uint8)
+    for edge in points:
+        small[edge[:, 1] // 8, edge[:, 0] // 8] = 1
+    reach = min(small.shape) | 1
+    _, parts = cv2.connectedComponents(cv2.dilate(small, np.ones((reach, reach), np.uint8)))
+    owners = [int(parts[edge[0, 1] // 8, edge[0, 0] // 8]) for edge in points]
+    for n in set(owners):
+        whole = np.concatenate([edge for edge, owner in zip(points, owners, strict=True) if owner == n])
+        cv2.fillConvexPoly(differs, cv2.convexHull(whole), (1,))
+    return differs
 
 
 def _array(plane: Any, *, deep: bool) -> Any:

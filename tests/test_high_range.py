@@ -104,6 +104,23 @@ def test_a_face_of_an_ordinary_picture_is_as_bright_as_it_was(transfer: int, pla
     assert np.abs(shown.astype(int) - SKIN).max() <= 8
 
 
+@pytest.mark.parametrize("plain", [True, False])
+def test_nothing_brighter_than_white_shows_through_a_cover(plain: bool) -> None:
+    """Where a face is so bright that both pictures are white, its own light must not come back."""
+    original, upright = stored(PQ), Upright()
+    grade = Grade(upright, lambda drawn: restored(drawn, PQ))
+    print_ = Print(Encoder("libx265", "hevc", DEEP), SIZE, Fraction(30), Fraction(1, 30), 9, 9, PQ)
+    before = tone_mapped(upright(original), PQ)
+    after = before.copy()
+    part = np.s_[20:80, 60:156]
+    after[part] = 255  # from grey to what was white already
+    assert (before[part] == 255).all(axis=2).mean() > 0.2
+    after[20:80, 60:64] = after[20:80, 152:156] = 250
+    luma = planes(Developer(print_, plain=plain, grade=grade).develop(original, before, after))[0]
+    assert planes(original)[0][24:76, 148:150].min() > 850
+    assert luma[24:76, 64:152].max() < 64 + 876 * 0.65
+
+
 def frames_of(path: Path) -> Iterator[av.VideoFrame]:
     with av.open(path) as file:
         yield from file.decode(video=0)
