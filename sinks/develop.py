@@ -29,6 +29,8 @@ _WEIGHTS = {
 _PLANES = frozenset({"yuv420p", "yuvj420p", "yuv420p10le"})
 _MARGIN = 4
 """Pixels around a change that are converted with it, so that its border has right neighbours in colour."""
+_BAND = 16
+"""Lines that are compared at once, from above and from below."""
 _MOST = 0.6
 """Of the picture: from this share on all of it is converted."""
 
@@ -213,19 +215,32 @@ def _to_planes(matrix: int) -> Points:
 def changed(before: Pixels, after: Pixels) -> Box | None:
     """The box around all that differs, with a margin, on even lines; None where nothing does."""
     height, width = before.shape[:2]
-    difference = cv2.absdiff(before, after).reshape(height, width * 3)
-    rows = np.flatnonzero(difference.max(axis=1))
-    if not rows.size:
+    y0, y1 = 0, height
+    while y0 < height and _same(before[y0 : y0 + _BAND], after[y0 : y0 + _BAND]):
+        y0 += _BAND
+    if y0 >= height:
         return None
-    y0, y1 = int(rows[0]), int(rows[-1]) + 1
-    columns = np.flatnonzero(difference[y0:y1].max(axis=0)) // 3
-    x0, x1 = int(columns[0]), int(columns[-1]) + 1
-    return (
-        max(0, x0 - _MARGIN) & ~1,
-        max(0, y0 - _MARGIN) & ~1,
-        min(width & ~1, (x1 + _MARGIN + 1) & ~1),
-        min(height & ~1, (y1 + _MARGIN + 1) & ~1),
+    while _same(before[max(y0, y1 - _BAND) : y1], after[max(y0, y1 - _BAND) : y1]):
+        y1 -= _BAND
+    old, new = (np.ascontiguousarray(p[y0:y1]).reshape(y1 - y0, width * 3) for p in (before, after))
+    wide = 8 if width * 3 % 8 == 0 else 1  # bytes that are compared at once
+    differs = old.view(f"u{wide}") != new.view(f"u{wide}")
+    rows, words = np.flatnonzero(differs.any(axis=1)), np.flatnonzero(differs.any(axis=0))
+    first, last = (int(words[n]) * wide for n in (0, -1))
+    first += int(
+        np.flatnonzero((old[:, first : first + wide] != new[:, first : first + wide]).any(axis=0))[0]
     )
+    last += int(np.flatnonzero((old[:, last : last + wide] != new[:, last : last + wide]).any(axis=0))[-1])
+    return (
+        max(0, first // 3 - _MARGIN) & ~1,
+        max(0, y0 + int(rows[0]) - _MARGIN) & ~1,
+        min(width & ~1, (last // 3 + 1 + _MARGIN + 1) & ~1),
+        min(height & ~1, (y0 + int(rows[-1]) + 1 + _MARGIN + 1) & ~1),
+    )
+
+
+def _same(one: Pixels, other: Pixels) -> bool:
+    return cv2.norm(one, other, cv2.NORM_INF) == 0
 
 
 def covered(before: Pixels, after: Pixels) -> Pixels:

@@ -132,3 +132,25 @@ def test_the_box_around_a_change() -> None:
     assert all(v % 2 == 0 for v in (x0, y0, x1, y1))
     after[119, 159] = after[0, 0] = 9
     assert changed(before, after) == (0, 0, 160, 120)
+
+
+def test_the_box_is_exact() -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(300):
+        height, width = (int(n) for n in rng.integers(1, 70, 2))
+        before = rng.integers(0, 255, (height, width, 3), np.uint8)
+        after = before.copy()
+        for _ in range(int(rng.integers(0, 3))):
+            after[rng.integers(0, height), rng.integers(0, width), rng.integers(0, 3)] ^= np.uint8(5)
+        differs = (before != after).any(axis=2)
+        box = changed(before, after)
+        if not differs.any():
+            assert box is None
+            continue
+        rows, columns = np.flatnonzero(differs.any(axis=1)), np.flatnonzero(differs.any(axis=0))
+        assert box == (
+            max(0, columns[0] - 4) & ~1,
+            max(0, rows[0] - 4) & ~1,
+            min(width & ~1, (columns[-1] + 6) & ~1),
+            min(height & ~1, (rows[-1] + 6) & ~1),
+        )
