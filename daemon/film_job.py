@@ -33,6 +33,7 @@ from .film_frames import FilmOptions, Told, frames
 from .journal import Journal
 from .offline import Offline, Shot
 from .studio import Studio
+from .threads import one_thread_each
 from .thrift import held, thrifty
 
 log = structlog.get_logger(__name__)
@@ -70,6 +71,10 @@ class FilmJob:
 
         What is done is kept for `resume` if the run was interrupted or the disk is full.
         """
+        with one_thread_each():
+            return self._run()
+
+    def _run(self) -> Told:
         sound.check(self.options.sound_codec)
         film = self._reader()
         try:
