@@ -17,8 +17,8 @@ def share_cores(plan: Plan) -> None:
 def one_thread_each() -> Iterator[None]:
     """While it lasts, OpenCV works in the thread that calls it: the workers keep the cores busy already.
 
-    Optical flow hands motion on from row to row within a thread's share of the picture. With a pool of its own
-    the shares depend on who else is using it, and two runs would not give the same film.
+    Optical flow hands motion on from row to row within a thread's share of the picture: with one thread a film is
+    the same whatever machine it is made on.
     """
     before = cv2.getNumThreads()
     cv2.setNumThreads(1)
