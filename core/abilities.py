@@ -46,7 +46,7 @@ class RecordStatus(msgspec.Struct, frozen=True):
 
     recording: bool
     path: str = ""
-    """The film that grows, or the last one."""
+    """The film that grows, or the last one; empty where none was made."""
     paused: bool = False
     seconds: float = 0.0
     films: tuple[str, ...] = ()

@@ -330,10 +330,11 @@ async def _record(remote: Client, options: argparse.Namespace) -> tuple[Any, Ren
             told = await remote.call(_RECORD[options.what], path=options.path)
         case _:
             told = await remote.call(_RECORD[options.what])
-    if options.what == "save" or (told["path"] and not told["recording"]):
+    if told["films"] and (options.what == "save" or not told["recording"]):
         return told, f"saved {told['path']}"
-    words = ("paused " if told["paused"] else "recording ") if told["recording"] else "not recording"
-    return told, words + told["path"]
+    if not told["recording"]:
+        return told, "nothing was recorded: no picture came" if options.what == "stop" else "not recording"
+    return told, ("paused " if told["paused"] else "recording ") + told["path"]
 
 
 async def _snapshot(remote: Client, options: argparse.Namespace) -> tuple[Any, RenderableType]:

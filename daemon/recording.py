@@ -65,7 +65,7 @@ class Recordings:
         return RecordStatus(
             recording=self._recorder is not None,
             paused=recorder.paused,
-            path=done.films[-1] if done.films else recorder.name,
+            path=done.films[-1] if done.films else recorder.name if self._recorder else "",
             seconds=round(done.seconds, 3),
             films=done.films,
             bytes_written=done.bytes_written,
@@ -90,12 +90,12 @@ class Recordings:
                 loop.call_soon_threadsafe(self._say, recorder, text)
 
             recorder = self._recorders.film(film, on_notice=notice)
-            self._recorder = self._last = recorder
+            before, self._recorder, self._last = self._last, recorder, recorder
             self._say(recorder, "")
             try:
                 await self._outlets.add(recorder)
-            except BaseException:
-                self._recorder = None
+            except BaseException:  # it never began: the one before stays the last
+                self._recorder, self._last = None, before
                 raise
             log.info("record.started", film=recorder.name, encoder=recorder.progress.encoder)
             return self.record_status()
@@ -184,12 +184,12 @@ class Recordings:
 def film_path(words: str, settings: RecordSettings, now: time.struct_time) -> Path:
     """Where a recording goes: a film's path or a folder, `{date}` and `{time}` filled in.
 
-    The folder of recordings is made if it is not there, others are not. Raises UsageError for a name that
+    The folder of recordings is made if it is not there; others, also those below it, are not. Raises UsageError for a name that
     is no film's or has unknown braces.
     """
     folder = Path(settings.folder or platformdirs.user_videos_path()).expanduser()
     path = folder / Path(words).expanduser() if words else folder
-    if path == folder:
+    if path.is_relative_to(folder):
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:

@@ -163,7 +163,8 @@ class ReplayBuffer:
             seconds = take.tape.write(part, CONTAINERS[suffix].whole)
             part.rename(path)
         except (OSError, av.FFmpegError) as error:
-            raise MissingInputError(f"cannot write {path}: {error}", "save elsewhere") from error
+            reason = getattr(error, "strerror", None) or str(error)
+            raise MissingInputError(f"cannot write {path}: {reason}", "save elsewhere") from error
         finally:
             part.unlink(missing_ok=True)
         log.info("replay.saved", film=str(path), seconds=round(seconds, 2))

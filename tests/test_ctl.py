@@ -1,3 +1,4 @@
+import argparse
 import asyncio
 import json
 import shutil
@@ -5,6 +6,7 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from control_fakes import START, AbleCommands, FakeCommands, serving
@@ -300,3 +302,22 @@ def test_changes_as_people_write_them() -> None:
     }
     with pytest.raises(UsageError, match="no change"):
         ctl.change(["set", "anonymize"], infos, START)
+
+
+@pytest.mark.parametrize(
+    ("what", "told", "says"),
+    [
+        ("stop", {"recording": False, "path": "/v/a.mp4", "films": ["/v/a.mp4"]}, "saved /v/a.mp4"),
+        ("save", {"recording": True, "path": "/v/b.mp4", "films": ["/v/b.mp4"]}, "saved /v/b.mp4"),
+        ("status", {"recording": False, "path": "", "films": []}, "not recording"),
+        ("stop", {"recording": False, "path": "", "films": []}, "nothing was recorded: no picture came"),
+        ("status", {"recording": True, "path": "/v/a.mp4", "films": ["/v/a.mp4"]}, "recording /v/a.mp4"),
+    ],
+)
+def test_a_film_is_saved_only_where_one_was_made(what: str, told: dict[str, Any], says: str) -> None:
+    class Remote:
+        async def call(self, method: str, **_params: Any) -> dict[str, Any]:
+            return {"paused": False, **told}
+
+    _, view = asyncio.run(ctl._record(cast(Any, Remote()), argparse.Namespace(what=what, path="")))
+    assert view == says

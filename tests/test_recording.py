@@ -174,6 +174,33 @@ def test_where_a_recording_goes(tmp_path: Path) -> None:
         film_path("", RecordSettings(folder=str(tmp_path / "file" / "x")), NOW)
 
 
+def test_the_folder_of_recordings_is_made_for_a_name_too_and_no_other_is(tmp_path: Path) -> None:
+    settings = RecordSettings(folder=str(tmp_path / "videos"))
+    film_path(str(tmp_path / "elsewhere" / "a.mp4"), settings, NOW)
+    assert not (tmp_path / "elsewhere").exists()
+    assert film_path("a.mp4", settings, NOW) == tmp_path / "videos" / "a.mp4"
+    film_path("deep/a.mp4", settings, NOW)
+    assert [*tmp_path.rglob("*")] == [tmp_path / "videos"]
+
+
+def test_a_recording_that_did_not_begin_leaves_no_path_behind(tmp_path: Path) -> None:
+    house = House(tmp_path)
+
+    async def work() -> None:
+        with pytest.raises(MissingInputError):
+            await house.recordings.start_recording(str(tmp_path / "none" / "a.mp4"))
+        status = house.recordings.record_status()
+        assert (status.recording, status.path, status.films) == (False, "", ())
+        await house.recordings.start_recording("a.mp4")
+        await house.show(3)
+        await house.recordings.stop_recording()
+        with pytest.raises(MissingInputError):
+            await house.recordings.start_recording(str(tmp_path / "none" / "b.mp4"))
+        assert house.recordings.record_status().path == str(tmp_path / "a.mp4")
+
+    house.live(work())
+
+
 def test_a_recording_with_sound_listens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class FakeStream:
         def __init__(self, **asked: Any) -> None:
