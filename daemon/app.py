@@ -211,7 +211,7 @@ class App:
         loop = asyncio.get_running_loop()
 
         def tell() -> None:
-            problems.say("engines", "; ".join(engines.problems))
+            problems.say("engines", *engines.problems)
 
         def changed() -> None:  # on any thread
             loop.call_soon_threadsafe(tell)

@@ -53,6 +53,7 @@ def _process(args: argparse.Namespace) -> int:
     began_s, cpu_s = time.monotonic(), time.process_time()
     reports: list[FileReport] = []
     engine: dict[str, str] = {}
+    problems: dict[str, None] = {}
     exit_code = workers = 0
     with Bar(Console(stderr=True), quiet=args.quiet or args.dry_run) as bar:
         for call in calls:
@@ -69,8 +70,9 @@ def _process(args: argparse.Namespace) -> int:
             exit_code = exit_code or run.exit_code
             workers = max(workers, run.studio.pool.workers)
             engine |= run.engine
+            problems |= dict.fromkeys(run.problems)
     seconds, cpu_s = time.monotonic() - began_s, time.process_time() - cpu_s
-    result = summed(reports, engine, workers, seconds, cpu_s, peak_mb())
+    result = summed(reports, engine, workers, seconds, cpu_s, peak_mb(), tuple(problems))
     if args.report:
         write(args.report, result, bar.samples)
     if args.json:
@@ -92,7 +94,7 @@ def _call(args: argparse.Namespace, library: Library, bar: Bar, *, alone: bool) 
         studio = open_studio(house, settings, library, __version__, places.cache_dir(), limit)
         run = Run(studio, args, bar, alone=alone and len(jobs) == 1)
         run.all(jobs)
-        run.engine = studio.engines()
+        run.engine, run.problems = studio.engines(), studio.problems()
     return run
 
 

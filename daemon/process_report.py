@@ -25,6 +25,7 @@ class FileReport(msgspec.Struct, frozen=True):
     dropped: int = 0
     """Always 0: files never drop."""
     faces: int = 0
+    """Hidden or replaced, over all frames; one that is only restored or drawn upon does not count."""
     seconds: float = 0.0
     fps: float = 0.0
     stages_ms: dict[str, float] = {}
@@ -67,6 +68,8 @@ class ProcessReport(msgspec.Struct, frozen=True):
     cpu_seconds: float
     files: tuple[FileReport, ...]
     failed: int
+    problems: tuple[str, ...] = ()
+    """Models that were not served as the settings ask, and engines that did not start."""
 
 
 def stages_of(meter: Meter) -> dict[str, float]:
@@ -82,6 +85,7 @@ def summed(
     seconds: float,
     cpu_seconds: float,
     memory_mb: float,
+    problems: tuple[str, ...] = (),
 ) -> ProcessReport:
     """The report of a run from those of its files."""
     done = [r for r in files if r.error is None]
@@ -108,6 +112,7 @@ def summed(
         cpu_seconds=round(cpu_seconds, 3),
         files=tuple(files),
         failed=len(files) - len(done),
+        problems=problems,
     )
 
 
@@ -170,6 +175,7 @@ def show(result: ProcessReport, console: Console, *, dry: bool = False) -> None:
         ("engine", ", ".join(f"{m}: {e}" for m, e in sorted(result.engine.items())) or "none"),
         ("work", f"{result.workers} workers, {result.cpu_seconds:.1f} s of processor time, "
                  f"at most {result.memory_mb:.0f} MB"),
+        *(("problem", text) for text in result.problems),
     ]  # fmt: skip
     for label, text in lines:
         console.print(f"{label:>10}  {text}", highlight=False)

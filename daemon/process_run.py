@@ -44,6 +44,8 @@ class Run:
     reports: list[FileReport] = field(default_factory=list)
     engine: dict[str, str] = field(default_factory=dict)
     """What served the models, at the end."""
+    problems: tuple[str, ...] = ()
+    """What of the settings the engines could not do, at the end."""
     exit_code: int = 0
     """Of the first job that failed."""
 

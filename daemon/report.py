@@ -79,7 +79,7 @@ def _lines(result: Report) -> list[tuple[str, str]]:
     faces = f"processed in {result.face_share:.1%} of {result.face_frames} frames with a face"
     lines = [
         ("dropped", dropped),
-        ("faces", faces if result.face_frames else "none to process"),
+        ("faces", faces if result.face_frames else "none to hide or replace"),
         ("engine", ", ".join(f"{m}: {e}" for m, e in sorted(result.engine.items())) or "none"),
         ("output", ", ".join(result.output) or "none"),
     ]

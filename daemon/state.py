@@ -64,24 +64,24 @@ class Problems:
     def __init__(self) -> None:
         self.on_change: Callable[[], None] = lambda: None
         """Called after everything that was said."""
-        self._texts: dict[str, str] = {}
+        self._texts: dict[str, tuple[str, ...]] = {}
 
-    def say(self, topic: str, text: str) -> None:
-        """What is wrong with a part (a sink's name, "source", "engines"); an empty text: all is well again."""
-        if text:
-            self._texts[topic] = text
+    def say(self, topic: str, *texts: str) -> None:
+        """What is wrong with a part (a sink's name, "source", "engines"); an empty text, or none: all is well again."""
+        if said := tuple(text for text in texts if text):
+            self._texts[topic] = said
         else:
             self._texts.pop(topic, None)
         self.on_change()
 
     def of(self, topic: str) -> str:
         """What is wrong with one part; empty if nothing is."""
-        return self._texts.get(topic, "")
+        return "; ".join(self._texts.get(topic, ()))
 
     @property
     def texts(self) -> tuple[str, ...]:
         """All of them, the oldest first."""
-        return tuple(self._texts.values())
+        return tuple(text for texts in self._texts.values() for text in texts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,6 +52,8 @@ class Studio:
     models: Models | None = None
     """The user's too; None where a run has none."""
     clock: Clock = field(default_factory=SystemClock)
+    problems: Callable[[], tuple[str, ...]] = tuple
+    """See `Engines.problems`."""
 
     def room(self, pixels: int, reserve: int = 0) -> tuple[Room, int]:
         """Room for frames of so many pixels beside `reserve` bytes of a codec, and what one takes in bytes."""
@@ -108,4 +110,5 @@ def open_studio(
         facts,
         max_bytes,
         models=engines,
+        problems=lambda: engines.problems,
     )

@@ -55,5 +55,5 @@ def test_the_table_shows_stages_in_a_frames_order_and_what_was_dropped() -> None
 def test_a_run_without_faces_or_film_does_not_claim_any() -> None:
     text = shown(report(STATE, stats(face_frames=0), None, None))
 
-    assert "none to process" in text
+    assert "none to hide or replace" in text
     assert "saved" not in text

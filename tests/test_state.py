@@ -257,3 +257,12 @@ def test_statistics_come_from_the_meter() -> None:
         assert h.board.state().engine == {"mesh478": "fake"}
 
     inside(test)
+
+
+def test_a_part_can_have_several_problems() -> None:
+    problems = Problems()
+    problems.say("engines", "model a stays on cpu", "", "model b stays on cpu")
+    assert problems.texts == ("model a stays on cpu", "model b stays on cpu")
+    assert problems.of("engines") == "model a stays on cpu; model b stays on cpu"
+    problems.say("engines")
+    assert problems.texts == ()
