@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 from ..core.errors import FaceswapdError, UsageError
 from .model_options import add_models_options
 from .options import add_analyse_options, add_analysis_options, add_run_options
-from .process_options import add_process_options
+from .process_options import add_process_options, joined
 
 Command = Callable[[argparse.Namespace], int]
 
@@ -32,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             from .ctl import main as ctl
 
             return ctl(words[1:])
-        args = _parser().parse_args(words)
+        args = _parser().parse_args(joined(words))
         command: Command = args.command
         return command(args)
     except FaceswapdError as error:
@@ -64,7 +64,9 @@ def _parser() -> argparse.ArgumentParser:
     process = _add(commands, "process", "pictures, films and folders through the same processors", _process)
     add_process_options(process)
 
-    devices = _add(commands, "devices", "cameras, virtual cameras, monitors and windows of this machine", _devices)
+    devices = _add(
+        commands, "devices", "cameras, virtual cameras, monitors and windows of this machine", _devices
+    )
     devices.add_argument("--json", action="store_true")
 
     face = _add(commands, "face", "the faces that can be worn, each with its consent", _face)

@@ -16,6 +16,14 @@ from ..core.settings import Settings, Size
 from .units import parse_bytes, parse_duration
 
 ENV_PREFIX = "FACESWAPD_"
+_LINE = "command line"
+_FLAGS = {
+    "outputs": "--output", "for_s": "--for", "record.path": "--record", "record.segment_s": "--segment",
+    "record.save_last_s": "--save-last", "record.max_bytes": "--max-size", "record.av_delay_ms": "--av-delay",
+    "record.microphone": "--sound", "inference.provider": "--execution-provider",
+    "inference.threads": "--execution-threads", "analysis.backend": "--analysis", "analysis.pack": "--analysis-pack",
+}  # fmt: skip
+"""Options whose names are not their fields'."""
 
 
 def default_path() -> Path:
@@ -44,7 +52,7 @@ def load(
     layers.append(
         (_from_environment(variables), ConfigError, f"environment ({', '.join(sorted(variables))})")
     )
-    layers.append(({k: v for k, v in options.items() if v is not None}, UsageError, "command line"))
+    layers.append(({k: v for k, v in options.items() if v is not None}, UsageError, _LINE))
     for layer, error, where in layers:
         normal = _normal(layer, error, where)
         params = _merged(params, _tables(normal.pop("processor", {}), error, where))
@@ -152,7 +160,7 @@ def _normal_record(values: dict[str, Any], error: type[FaceswapdError], where: s
             try:
                 values[field] = parse(values[field])
             except ValueError as wrong:
-                raise error(f"{where}: record.{field}: {wrong}") from None
+                raise error(f"{_named(f'record.{field}', where)}: {wrong}") from None
     return values
 
 
@@ -167,7 +175,7 @@ def _merged(base: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 
 def _converted(values: dict[str, Any], error: type[FaceswapdError], where: str) -> Settings:
     if (field := _not_a_number(values)) is not None:  # it is neither below nor above any bound
-        raise error(f"{where}: {field} is no finite number", "give a number")
+        raise error(f"{_named(field, where)} is no finite number", "give a number")
     try:
         return msgspec.convert(values, Settings)
     except msgspec.ValidationError as wrong:
@@ -175,7 +183,14 @@ def _converted(values: dict[str, Any], error: type[FaceswapdError], where: str) 
         path = path.rstrip("`")
         choices = _choices(path)
         remedy = f"one of {', '.join(choices)}" if choices else "see `faceswapd run --help`"
-        raise error(f"{where}: {f'{path}: ' if path else ''}{text}", remedy) from None
+        raise error(f"{_named(path, where) if path else where}: {text}", remedy) from None
+
+
+def _named(field: str, where: str) -> str:
+    """A field as the user wrote it: on the command line it is an option."""
+    if where != _LINE:
+        return f"{where}: {field}"
+    return _FLAGS.get(field, f"--{field.rpartition('.')[2].replace('_', '-')}")
 
 
 def _not_a_number(value: Any, path: str = "") -> str | None:

@@ -43,13 +43,23 @@ def plan(
     words = [word for given in inputs for word in _listed(given)]
     if not words or output is None:
         raise UsageError(f"no {'output' if words else 'input'}", "write it as: process INPUT... -o OUT")
+    for word in words:
+        if "://" in word:
+            raise UsageError(
+                f"{word} is an address", "process takes files: save it as one first, or `run` it"
+            )
+    if output == Path("-"):
+        raise UsageError("-o -", "process writes files: name one, or a folder")
     folders = any(Path(word).is_dir() for word in words)
-    many = len(words) > 1 or folders or output.is_dir() or not output.suffix
+    several = len(words) > 1 or folders
+    if several and output.suffix.lower() in SUFFIXES | FILMS | set(CONTAINERS) and not output.is_dir():
+        raise UsageError(f"{output} names a file", "several inputs need a folder")
+    many = several or output.is_dir() or not (output.suffix or output.exists())
     jobs: list[Job] = []
     for word in words:
         path = Path(word)
         if path.is_dir():
-            found = [p for p in _found(path) if not p.is_relative_to(output)]
+            found = _outside(path, output)
             if not found:
                 raise MissingInputError(f"folder {path}", "there is no picture and no film in it")
             jobs += [_job(p, output / p.relative_to(path)) for p in found]
@@ -82,6 +92,18 @@ def _found(folder: Path) -> list[Path]:
     paths = (p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES | FILMS)
     hidden = (p for p in paths if not any(part.startswith(".") for part in p.relative_to(folder).parts))
     return sorted(p for p in hidden if p.is_file())
+
+
+def _outside(folder: Path, output: Path) -> list[Path]:
+    """What there is in a folder, without what earlier runs wrote into an output folder within it."""
+    root, out = folder.resolve(), output.resolve()
+    if root == out:
+        raise UsageError(f"{output} is the input itself", "save elsewhere")
+    paths = _found(folder)
+    if not out.is_relative_to(root):
+        return paths
+    within = folder / out.relative_to(root)
+    return [p for p in paths if not p.is_relative_to(within)]
 
 
 def _job(source: Path, target: Path) -> Job:

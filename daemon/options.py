@@ -4,9 +4,13 @@ import argparse
 from pathlib import Path
 from typing import Any, get_args
 
-from ..core.errors import UsageError
+from ..core.errors import ConfigError, UsageError
 from ..core.settings import Backend, EngineName, OnNoFace, PrecisionName, Settings
+from ..inference.providers import cores, provider
 from . import config
+
+THREADS_A_CORE = 4
+"""More workers than that only take memory and wait for each other."""
 
 
 def add_run_options(parser: argparse.ArgumentParser) -> None:
@@ -89,6 +93,27 @@ def analysis_options(args: argparse.Namespace) -> dict[str, Any] | None:
     )  # fmt: skip
 
 
+def inference_options(args: argparse.Namespace) -> dict[str, Any] | None:
+    """What `--engine` and its neighbours were given, as fields of `InferenceSettings`.
+
+    Raises UsageError for a provider that nobody knows and a number of threads that makes no sense on this machine.
+    """
+    threads = args.threads
+    most = THREADS_A_CORE * cores()
+    if threads is not None and not 0 <= threads <= most:
+        raise UsageError(
+            f"--execution-threads {threads}",
+            f"give 1 to {most} ({THREADS_A_CORE} for each core), or 0 for the provider's own number",
+        )
+    names = (args.provider or "auto").split(",")
+    for name in names if names != ["auto"] else ():
+        try:
+            provider(name.strip())
+        except ConfigError as error:
+            raise UsageError(f"--execution-provider {args.provider}: {error.what}", error.remedy) from None
+    return _given(engine=args.engine, provider=args.provider, precision=args.precision, threads=threads)
+
+
 def add_record_options(parser: argparse.ArgumentParser) -> None:
     """The options of recording beside the virtual camera."""
     add = parser.add_argument_group("recording", "also of an --output that is a film").add_argument
@@ -111,9 +136,7 @@ def run_settings(args: argparse.Namespace) -> Settings:
         "source": args.source, "outputs": args.output, "size": args.size, "fps": args.fps, "fit": args.fit,
         "processors": args.processors, "on_no_face": args.on_no_face, "for_s": args.for_s,
         "badge": False if args.no_badge else None, "loop": True if args.loop else None,
-        "inference": _given(
-            engine=args.engine, provider=args.provider, precision=args.precision, threads=args.threads
-        ),
+        "inference": inference_options(args),
         "analysis": analysis_options(args),
         "control": _given(port=args.port, enabled=False if args.no_control else None),
         "record": _given(**_record(args)),

@@ -1,6 +1,8 @@
 """The options of `process`, under the names that users of other tools know too."""
 
 import argparse
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
 
@@ -11,11 +13,23 @@ from .options import add_analysis_options
 
 FOREIGN = {
     "--many-faces": "every face wears it (what is done anyway)",
-    "--map-faces": "processor map_faces",
+    "--map-faces": "does not exist yet",
     "--mouth-mask": "the inside of the wearer's own mouth stays: parameter keep_mouth",
-    "--nsfw-filter": "processor nsfw_filter",
+    "--nsfw-filter": "does not exist yet",
 }
-"""Options of other tools that stand for a processor or for one of its parameters."""
+"""Options of other tools: what stands for them here."""
+_LEADING_DASH = re.compile(r"-\d")
+
+
+def joined(words: Sequence[str]) -> list[str]:
+    """The words with `--trim -1:00` as one: argparse takes a word with a dash for an option."""
+    done: list[str] = []
+    for word in words:
+        if done and done[-1] == "--trim" and _LEADING_DASH.match(word):
+            done[-1] += f"={word}"
+        else:
+            done.append(word)
+    return done
 
 
 def add_process_options(parser: argparse.ArgumentParser) -> None:

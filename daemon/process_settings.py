@@ -8,12 +8,12 @@ import msgspec
 
 from ..capture import hwaccel
 from ..core.errors import UsageError
-from ..core.settings import ProcessorSettings, Settings
+from ..core.settings import Settings
 from ..processors.library import Library
 from . import config
 from .batch import MOST
 from .film_frames import FilmOptions
-from .options import _assignment, _given, analysis_options
+from .options import _assignment, _given, analysis_options, inference_options
 from .run import WEARERS, wearing
 from .units import parse_bytes
 
@@ -26,8 +26,8 @@ ALIASES = {
     "blur": "anonymize",
 }
 """Processors of other tools that ours do the work of."""
-_SWITCHES = ("nsfw_filter", "map_faces")
-"""Options that put the processor of their name into the chain; one that does not exist is refused by name."""
+_MISSING = ("nsfw_filter", "map_faces")
+"""Options of other tools for which there is no processor yet: refused, not passed over."""
 
 
 _NTSC = Fraction(1, 150)
@@ -42,15 +42,13 @@ def process_settings(args: argparse.Namespace, library: Library) -> Settings:
         "processors": ",".join(ALIASES.get(n, n) for n in names) if names else None,
         "badge": False if args.no_badge else None,
         "analysis": analysis_options(args),
-        "inference": _given(
-            engine=args.engine, provider=args.provider, precision=args.precision, threads=args.threads
-        ),
+        "inference": inference_options(args),
     }
     settings = config.load(options, args.config)
     settings = wearing(settings, library, args.face, args.consent, chosen=bool(names))
-    more = tuple(ProcessorSettings(name) for name in _SWITCHES if getattr(args, name))
-    if more:
-        settings = msgspec.structs.replace(settings, processors=(*settings.processors, *more))
+    for name in _MISSING:
+        if getattr(args, name):
+            raise UsageError(f"--{name.replace('_', '-')} does not exist here yet", "leave it out")
     params = [_assignment(text) for text in args.params]
     wearers = [place.name for place in settings.processors if place.name in WEARERS]
     if args.many_faces:
@@ -84,6 +82,12 @@ def film_options(args: argparse.Namespace) -> FilmOptions:
     if args.fps is not None and not 0 < args.fps <= 240:
         raise UsageError(f"--fps {args.fps:g}", "give a rate above 0 and at most 240")
     rate = None if args.interpolate is None else parse_rate(args.interpolate)
+    if args.fps and args.keep_fps:
+        raise UsageError("--fps and --keep-fps", "say one of them: they contradict each other")
+    if args.no_audio and args.keep_audio:
+        raise UsageError("--no-audio and --keep-audio", "say one of them: they contradict each other")
+    if args.preview is not None and args.preview < 1:
+        raise UsageError(f"--preview {args.preview}", "give a number of frames, 1 or more")
     if rate and args.fps:
         raise UsageError("--fps and --interpolate", "say one of them: both give the new film's rate")
     if args.batch_size is not None and not 1 <= args.batch_size <= MOST:

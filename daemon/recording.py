@@ -184,8 +184,8 @@ class Recordings:
 def film_path(words: str, settings: RecordSettings, now: time.struct_time) -> Path:
     """Where a recording goes: a film's path or a folder, `{date}` and `{time}` filled in.
 
-    The folder of recordings is made if it is not there; others, also those below it, are not. Raises UsageError for a name that
-    is no film's or has unknown braces.
+    The folder of recordings is made if it is not there; others, also those below it, are not. Raises UsageError for
+    a name that is no film's or has unknown braces.
     """
     folder = Path(settings.folder or platformdirs.user_videos_path()).expanduser()
     path = folder / Path(words).expanduser() if words else folder

@@ -65,6 +65,35 @@ def test_the_input_is_never_the_output(tmp_path: Path, overwrite: bool) -> None:
         plan([f"{tmp_path}/a.mp4"], tmp_path, overwrite=overwrite)
 
 
+def test_a_folder_is_never_its_own_output(tmp_path: Path) -> None:
+    touch(tmp_path / "in" / "a.png", tmp_path / "in" / "deep" / "b.png")
+    for output in (tmp_path / "in", tmp_path / "in" / "deep" / ".."):
+        with pytest.raises(UsageError, match="input itself"):
+            plan([str(tmp_path / "in")], output, overwrite=True)
+    # The folder above is another one.
+    jobs = plan([str(tmp_path / "in" / "deep")], tmp_path / "in")
+    assert [job.target for job in jobs] == [tmp_path / "in" / "b.png"]
+
+
+def test_a_film_s_name_is_no_folder_for_several(tmp_path: Path) -> None:
+    touch(tmp_path / "in" / "a.mp4", tmp_path / "b.mp4")
+    for inputs in ([str(tmp_path / "in")], [str(tmp_path / "in" / "a.mp4"), str(tmp_path / "b.mp4")]):
+        with pytest.raises(UsageError, match=r"x\.mp4 names a file: several inputs need a folder"):
+            plan(inputs, tmp_path / "x.mp4")
+    (tmp_path / "y.mp4").mkdir()
+    assert len(plan([str(tmp_path / "in")], tmp_path / "y.mp4")) == 1
+    assert len(plan([str(tmp_path / "in")], tmp_path / "v1.2")) == 1
+
+
+def test_places_that_are_no_files(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="-o -: process writes files"):
+        plan([f"{tmp_path}/a.mp4"], Path("-"))
+    with pytest.raises(UsageError, match="/dev/null is no kind of film"):
+        plan([f"{tmp_path}/a.mp4"], Path("/dev/null"))
+    with pytest.raises(UsageError, match=r"http://x/a\.mp4 is an address: process takes files"):
+        plan(["http://x/a.mp4"], tmp_path / "b.mp4")
+
+
 def test_outputs_that_cannot_be_meant(tmp_path: Path) -> None:
     touch(tmp_path / "file.mp4")
     with pytest.raises(UsageError, match="kind of film"):

@@ -3,6 +3,7 @@
 import argparse
 import json
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -123,7 +124,36 @@ def test_options_that_stand_for_parameters() -> None:
     with pytest.raises(UsageError, match="mouth-mask"):
         settings_of("--mouth-mask")
     for word in ("--map-faces", "--nsfw-filter"):
-        assert len(settings_of(word)) == 2  # refused by its name when the chain is built
+        with pytest.raises(UsageError, match=f"{word} does not exist here yet"):
+            settings_of(word)
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--execution-provider", "bogus"], "--execution-provider bogus: .*'bogus'"),
+        (["--execution-threads", "-1"], "--execution-threads -1: give 1 to"),
+        (["--execution-threads", "100000"], "--execution-threads 100000: give 1 to"),
+        (["--fps", "30", "--keep-fps"], "contradict"),
+        (["--no-audio", "--keep-audio"], "contradict"),
+        (["--preview", "0"], "--preview 0"),
+        (["--preview", "-1"], "--preview -1"),
+    ],
+)
+def test_what_makes_no_sense_is_a_mistake_on_the_command_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str], says: str
+) -> None:
+    source = make_film(tmp_path / "a.mp4", 2)
+    assert main(["process", str(source), "-o", str(tmp_path / "b.mp4"), "--processors", "none", *words]) == 64
+    assert re.search(says, capsys.readouterr().err)
+    assert not (tmp_path / "b.mp4").exists()
+
+
+def test_a_part_up_to_a_time_is_written_as_the_help_says(call: Call, tmp_path: Path) -> None:
+    source = make_film(tmp_path / "a.mp4", 60)
+    call(source, "-o", tmp_path / "b.mp4", "--video-preset", "ultrafast", "--trim", "-0:01")
+    assert numbers(tmp_path / "b.mp4") == list(range(len(numbers(tmp_path / "b.mp4"))))
+    assert 0 < len(numbers(tmp_path / "b.mp4")) < 60
 
 
 def test_what_decodes_and_how_many_at_once(call: Call, tmp_path: Path) -> None:
