@@ -1,5 +1,6 @@
 """A page about a run: how fast it went, and where the time went. One file, no script, nothing from elsewhere."""
 
+import os
 from collections.abc import Sequence
 from html import escape
 from itertools import pairwise
@@ -17,6 +18,14 @@ _STYLE = (
     "svg{width:100%;height:auto}.bad{color:#b00020}.dim{color:#767676}"
     "@media(prefers-color-scheme:dark){body{color:#ddd;background:#181818}}"
 )
+
+
+def check(path: Path) -> None:
+    """Raises MissingInputError where the page cannot be written, before there is anything to write."""
+    folder = path.parent
+    if path.is_dir() or not folder.is_dir() or not os.access(path if path.exists() else folder, os.W_OK):
+        reason = "that is a folder" if path.is_dir() else f"{folder} is no folder that can be written"
+        raise MissingInputError(f"cannot write {path}: {reason}", "save elsewhere")
 
 
 def write(path: Path, result: ProcessReport, samples: Sequence[Sample]) -> None:

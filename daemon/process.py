@@ -18,12 +18,12 @@ from ..core.errors import FaceswapdError, MissingInputError, UsageError
 from ..inference.providers import check_installation
 from ..processors.library import Library
 from . import places
-from .html_report import write
+from .html_report import check, write
 from .jobs import plan
 from .logs import configure
 from .precheck import check_chain
 from .process_options import add_process_options
-from .process_report import FileReport, show, summed, to_json
+from .process_report import FileReport, failure, show, summed, to_json
 from .process_run import Run
 from .process_settings import max_bytes, process_settings
 from .progress import Bar, peak_mb
@@ -48,6 +48,10 @@ def _process(args: argparse.Namespace) -> int:
     configure(logging.INFO if args.verbose else logging.ERROR)
     check_installation()
     library = Library(places.data_dir())
+    if args.report and not (
+        args.output and args.report.is_relative_to(args.output)
+    ):  # that folder may yet come
+        check(args.report)
     calls = [args] if args.jobs is None else calls_of(args)
     signal.signal(signal.SIGTERM, _interrupt)
     began_s, cpu_s = time.monotonic(), time.process_time()
@@ -73,12 +77,15 @@ def _process(args: argparse.Namespace) -> int:
             problems |= dict.fromkeys(run.problems)
     seconds, cpu_s = time.monotonic() - began_s, time.process_time() - cpu_s
     result = summed(reports, engine, workers, seconds, cpu_s, peak_mb(), tuple(problems))
-    if args.report:
-        write(args.report, result, bar.samples)
     if args.json:
         sys.stdout.write(to_json(result) + "\n")
     elif not args.quiet:
         show(result, Console(soft_wrap=True), dry=args.dry_run)
+    if args.quiet:  # an exit code alone says nothing
+        for file in (r for r in reports if r.error is not None):
+            sys.stderr.write(f"faceswapd: {failure(file)}\n")
+    if args.report:
+        write(args.report, result, bar.samples)
     return exit_code
 
 
@@ -111,9 +118,10 @@ def calls_of(args: argparse.Namespace) -> list[argparse.Namespace]:
                 words += [value] if isinstance(value, str) else [str(v) for v in value]
             elif value is True:
                 words.append(f"--{key.replace('_', '-')}")
-            elif value is not False:
-                values = value if isinstance(value, list) else [value]
-                words += [f"--{key.replace('_', '-')}", *map(str, values)]
+            elif isinstance(value, list):
+                words += [f"--{key.replace('_', '-')}", *map(str, value)]
+            elif value is not False:  # one word, so that `trim = "-1:00"` is no option
+                words.append(f"--{key.replace('_', '-')}={value}")
         try:
             call = _parser().parse_args(words, argparse.Namespace(**{**vars(args), "jobs": None}))
         except UsageError as error:

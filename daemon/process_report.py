@@ -133,10 +133,16 @@ def limit(stages_ms: dict[str, float], workers: int) -> str:
     return max(shares, key=lambda stage: shares[stage])
 
 
+def failure(file: FileReport) -> str:
+    """Why a file failed, in one line that names it once."""
+    error = file.error or ""
+    return error if file.input in error else f"{file.input}: {error}"
+
+
 def _plan(files: Sequence[FileReport], console: Console) -> None:
     for file in files:
         if file.error is not None:
-            console.print(f"would fail  {file.input}: {file.error}", style="red", highlight=False)
+            console.print(f"would fail  {failure(file)}", style="red", highlight=False)
             continue
         what = [f"{file.size[0]}x{file.size[1]}", f"{file.frames_expected or '?'} frames", file.encoder]
         film = f" ({', '.join(what)})" if file.encoder else ""
@@ -162,7 +168,7 @@ def show(result: ProcessReport, console: Console, *, dry: bool = False) -> None:
         console.print(table)
     for file in result.files:
         if file.error is not None:
-            console.print(f"    failed  {file.input}: {file.error}", style="red", highlight=False)
+            console.print(f"    failed  {failure(file)}", style="red", highlight=False)
             continue
         console.print(f"     saved  {file.output}", highlight=False)
         for note in file.notes:

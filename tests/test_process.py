@@ -84,6 +84,46 @@ def test_a_folder_of_films_and_pictures_and_one_that_fails(
     assert (tmp_path / "out" / "é0.png").read_bytes() == (folder / "é0.png").read_bytes()
 
 
+def test_a_quiet_run_says_which_files_failed_and_why(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good = make_film(tmp_path / "a.mp4", 3)
+    bad = tmp_path / "bad.mp4"
+    bad.write_bytes(b"no")
+    words = [
+        str(good),
+        str(bad),
+        str(tmp_path / "none.mp4"),
+        "-o",
+        str(tmp_path / "out"),
+        "--processors",
+        "none",
+    ]
+    assert main(["process", *words, "-q"]) == 65
+    told = capsys.readouterr()
+    assert told.out == ""
+    lines = told.err.splitlines()
+    assert [
+        line.count(str(name)) for line, name in zip(lines, (bad, tmp_path / "none.mp4"), strict=True)
+    ] == [1, 1]
+    assert main(["process", *words, "--overwrite"]) == 65
+    failed = [line for line in capsys.readouterr().out.splitlines() if "failed" in line]
+    assert [line.count(str(bad)) for line in failed] == [1, 0]
+
+
+def test_a_report_that_cannot_be_written_is_said_first(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = make_film(tmp_path / "a.mp4", 3)
+    words = ["process", str(source), "-o", str(tmp_path / "out"), "--processors", "none", "--report"]
+    assert main([*words, str(tmp_path / "none" / "r.html")]) == 66
+    assert "r.html" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+    assert main([*words, str(tmp_path)]) == 66
+    assert main([*words, str(tmp_path / "out" / "r.html")]) == 0
+    assert (tmp_path / "out" / "r.html").exists()
+
+
 def test_what_exists_is_safe(call: Call, tmp_path: Path) -> None:
     source = make_film(tmp_path / "a.mp4", 3)
     (tmp_path / "b.mp4").write_bytes(b"mine")
@@ -191,7 +231,7 @@ def test_a_sheet_of_before_and_after(call: Call, tmp_path: Path) -> None:
 def test_a_file_of_jobs_is_one_run(call: Call, tmp_path: Path, kind: str) -> None:
     source = make_film(tmp_path / "a.mp4", 30)
     jobs: list[dict[str, Any]] = [
-        {"input": str(source), "output": str(tmp_path / "b.mp4"), "trim": "0-0.5"},
+        {"input": str(source), "output": str(tmp_path / "b.mp4"), "trim": "-0:00.5"},
         {"input": [str(source)], "output": str(tmp_path / "c.mkv"), "fps": 10, "video_preset": "ultrafast"},
     ]
     file = tmp_path / f"jobs.{kind}"
