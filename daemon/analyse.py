@@ -15,7 +15,6 @@ from ..core.frame import Frame, Pixels
 from ..core.settings import Settings
 from ..faces.face import Face
 from ..faces.overlay import draw
-from ..faces.pose import pose_of_68, pose_of_mesh
 from ..inference.engines import Engines
 from ..inference.landmarker import Landmarker, Landmarks
 from ..inference.shelf import Shelf
@@ -101,9 +100,7 @@ def _look(pixels: Pixels, settings: Settings) -> tuple[list[Seen], Pixels]:
 
 
 def _seen(face: Face, told: Landmarks | None) -> Seen:
-    pose = pose_of_mesh(face.points)
-    if told is not None and len(told.points) == 68:
-        pose = pose_of_68(told.points)
+    pose = face.pose
     return Seen(
         box=_places(face.box.tolist()),
         five=tuple(_places(row) for row in face.anchors.tolist()),

@@ -7,6 +7,7 @@ import numpy as np
 from ..core.frame import Matrix, Points
 from .align import five_points
 from .attributes import Attributes
+from .pose import Pose, pose_of_mesh
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,6 +31,13 @@ class Face:
     """ArcFace's five points by a landmark model, 5 x 2, float32; None where there is no such model."""
     attributes: Attributes | None = None
     """What a model takes the person's sex and age for; None where there is no such model, or no look yet."""
+    told_pose: Pose | None = None
+    """How the head stands by 68 points of a landmark model; None where there is no such model."""
+
+    @property
+    def pose(self) -> Pose:
+        """How the head stands: by a model's 68 points, else by the mesh."""
+        return pose_of_mesh(self.points) if self.told_pose is None else self.told_pose
 
     @property
     def anchors(self) -> Points:
@@ -51,7 +59,9 @@ class Face:
         corners = corners @ matrix[:, :2].T + matrix[:, 2]
         box = np.concatenate([corners.min(axis=0), corners.max(axis=0)]).astype(np.float32)
         five = None if self.five is None else self.five @ matrix[:, :2].T + matrix[:, 2]
-        return replace(self, box=box, points=points, five=five)
+        upright = matrix[0, 1] == matrix[1, 0] == 0 and min(matrix[0, 0], matrix[1, 1]) > 0
+        pose = self.told_pose if upright else None  # turned or mirrored: the mesh was too, and tells it
+        return replace(self, box=box, points=points, five=five, told_pose=pose)
 
 
 @dataclass(frozen=True, slots=True)

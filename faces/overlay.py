@@ -4,7 +4,6 @@ import cv2
 
 from ..core.frame import Pixels
 from .face import Face
-from .pose import pose_of_mesh
 
 _GREEN, _YELLOW, _GREY = (80, 220, 80), (60, 220, 255), (160, 160, 160)
 
@@ -37,7 +36,7 @@ def lines(face: Face) -> list[str]:
     if face.attributes is not None:
         out.append(f"{face.attributes.sex}, {face.attributes.age}")
     if face.score > 0:
-        pose = pose_of_mesh(face.points)
+        pose = face.pose
         out.append(f"pitch {round(pose.pitch):+d} yaw {round(pose.yaw):+d} roll {round(pose.roll):+d}")
     return out
 

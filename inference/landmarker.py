@@ -9,6 +9,7 @@ from ..core.errors import UsageError
 from ..core.frame import Pixels, Points
 from ..faces import landmarks
 from ..faces.face import Face
+from ..faces.pose import Pose, pose_of_68
 from .engine import Models
 from .picture_model import PictureModel
 
@@ -26,6 +27,11 @@ class Landmarks:
     def five(self) -> Points:
         """ArcFace's five points, 5 x 2, in the frame."""
         return landmarks.five_of(self.points)
+
+    @property
+    def pose(self) -> Pose | None:
+        """How the head stands, where there are 68 points, which tell it."""
+        return pose_of_68(self.points) if len(self.points) == 68 else None
 
 
 class Landmarker:

@@ -11,6 +11,7 @@ from ..faces.align import eye_distance
 from ..faces.attributes import Attributes, Vote
 from ..faces.canonical import canonical
 from ..faces.face import Face, Sighting
+from ..faces.pose import Pose
 from ..faces.smooth import Smoother
 from ..inference.classifier import Classifier
 from ..inference.engine import Models
@@ -28,7 +29,7 @@ FORGET_NS = 10_000_000_000
 
 
 class FaceRefiner:
-    """Adds `Face.five` and `Face.attributes`, each if a model for it is chosen.
+    """Adds `Face.five`, `Face.told_pose` and `Face.attributes`, each if a model for it is chosen.
 
     Stateful: called by one thread at a time, in the order of the frames.
     """
@@ -67,7 +68,9 @@ class FaceRefiner:
             return
         for face, found in zip(faces, self._landmarker.look(pixels, faces), strict=True):
             known = self._known[face.id]
-            known.five = known.carry(face.points, found.five, now_ns) if found.score >= SURE else None
+            sure = found.score >= SURE
+            known.five = known.carry(face.points, found.five, now_ns) if sure else None
+            known.pose = found.pose if sure else None
 
     def _judge(self, pixels: Pixels, faces: Sequence[Face], now_ns: int) -> bool:
         """Looks at the faces whose turn it is; False where there is none."""
@@ -81,7 +84,8 @@ class FaceRefiner:
 
     def _told(self, face: Face) -> Face:
         known = self._known[face.id]
-        return replace(face, five=known.five if face.score > 0 else None, attributes=known.attributes)
+        five, pose = (known.five, known.pose) if face.score > 0 else (None, None)
+        return replace(face, five=five, attributes=known.attributes, told_pose=pose)
 
 
 @dataclass(slots=True)
@@ -90,6 +94,7 @@ class _Known:
 
     seen_ns: int = 0
     five: Points | None = None
+    pose: Pose | None = None
     attributes: Attributes | None = None
     looked_ns: int = 0
     vote: Vote = field(default_factory=Vote)

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import standins
 
-from faceswapd.daemon import places
+from faceswapd.daemon import analyse, places
 from faceswapd.daemon.cli import main
+from faceswapd.faces.overlay import lines
 
 PHOTO = Path(__file__).parent / "assets" / "astronaut.png"
 
@@ -44,13 +45,18 @@ def test_a_photo_is_described(home: Path, capsys: pytest.CaptureFixture[str]) ->
     assert "no model is chosen (--attributes)" in said(capsys, str(home / "photo.png"))
 
 
-def test_models_say_more(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_models_say_more(
+    home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[list[str]] = []
+    monkeypatch.setattr(analyse, "draw", lambda _, face: drawn.append(lines(face)))
     words = (str(home / "photo.png"), "--landmarks", "1k3d68", "--attributes", "genderage")
     (face,) = json.loads(said(capsys, *words, "--json"))["faces"]
 
     assert (face["sex"], face["age"]) == ("male", 51)
     assert np.array(face["landmarks"]).shape == (68, 3)
     np.testing.assert_allclose([face["pitch"], face["yaw"], face["roll"]], 0, atol=0.1)
+    assert drawn[0][-1] == "pitch +0 yaw +0 roll +0", "the same is told and drawn"
     assert "male, 51" in said(capsys, *words)
 
 

@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from faceswapd.core.settings import InferenceSettings
 from faceswapd.faces.align import five_points
 from faceswapd.faces.canonical import canonical
 from faceswapd.faces.face import Face
+from faceswapd.faces.pose import Pose, pose_of_mesh
 from faceswapd.inference.engines import Engines
 from faceswapd.processors.enhance import Enhance, EnhanceParams
 from faceswapd.processors.processor import Picture, Workshop
@@ -40,6 +42,16 @@ def test_the_points_move_with_the_face() -> None:
         face(FIVE).moved(matrix).anchors, np.stack([500 - 2 * FIVE[:, 1], 2 * FIVE[:, 0] + 10], 1)
     )
     assert face().moved(matrix).five is None
+
+
+def test_the_pose_is_a_models_until_the_face_is_turned() -> None:
+    told = replace(face(), told_pose=Pose(1, 2, 3))
+    still = np.array([[2, 0, 5], [0, 2, 7]], np.float32)
+    mirrored = np.array([[-1, 0, 400], [0, 1, 0]], np.float32)
+
+    assert told.pose == told.moved(still).pose == Pose(1, 2, 3)
+    assert face().pose == pose_of_mesh(face().points)
+    assert told.moved(mirrored).pose == pose_of_mesh(told.moved(mirrored).points)
 
 
 @pytest.fixture(scope="module")
