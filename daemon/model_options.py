@@ -22,6 +22,9 @@ def add_models_options(parser: argparse.ArgumentParser) -> None:
     one.add_argument("--name", help="what it is called here (default: its usual name, or the file's)")
     one.add_argument("--family", help="what it is, where its tensors fit several families")
     one.add_argument(
+        "--serves", metavar="NAME", help="stand in for this known model, wherever it is needed and not here"
+    )
+    one.add_argument(
         "--consent", metavar="BASIS", help="for a model of one person's face: why it may be worn"
     )
     one = action("verify", "check the files that are here")

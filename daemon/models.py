@@ -4,7 +4,7 @@ import argparse
 import logging
 import sys
 from datetime import date
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from rich.console import Console
@@ -21,6 +21,8 @@ from ..trust.consent import parse_basis
 from . import places
 from .logs import configure
 
+State = Literal["here", "broken", "pull", "add"]
+
 
 class Row(msgspec.Struct, frozen=True):
     """One model as `models list --json` tells it."""
@@ -29,11 +31,13 @@ class Row(msgspec.Struct, frozen=True):
     family: str
     task: str
     licence: str
-    state: str
-    """here, pull (it can be pulled) or add (its file has to be added)."""
+    state: State
+    """here, broken (its file is not the one that came), pull (it can be pulled) or add (its file has to be added)."""
     size: int = 0
     sha256: str = ""
     needs: tuple[str, ...] = ()
+    serves: str = ""
+    """The known model in whose place it serves."""
 
 
 def models(args: argparse.Namespace) -> int:
@@ -55,16 +59,20 @@ def models(args: argparse.Namespace) -> int:
             return _say(_pull(shelf, args), shelf, args.json)
         case "add":
             basis = parse_basis(args.consent, str(args.file)) if args.consent else ""
-            return _say(shelf.add(args.file, args.name, args.family, consent=basis), shelf, args.json)
+            return _say(_add(shelf, args, basis), shelf, args.json)
         case "verify":
             return _verify(shelf, args.model, args.json)
         case "remove":
+            _check_name(shelf, args.model)
             shelf.remove(args.model)
             _print({"removed": args.model}, f"removed {args.model}", args.json)
         case "licence":
             word = _licence(shelf, args.model)
-            found = {"model": args.model, "licence": word, "text": licence_text(word)}
-            _print(found, f"{args.model}: {word}\n{licence_text(word)}", args.json)
+            text, usual = licence_text(word), _usual(shelf, args.model)
+            if usual:
+                text = f"Nothing is known of this file's own licence. {usual}"
+            found = {"model": args.model, "licence": word, "text": text}
+            _print(found, f"{args.model}: {word}\n{text}", args.json)
         case unknown:
             raise UsageError(f"unknown action {unknown}", "one of list, pull, add, verify, remove, licence")
     return 0
@@ -75,7 +83,8 @@ def _list(shelf: Shelf, as_json: bool) -> int:
     rows = [_row(card, shelf) for card in cards.values()]
     for name, entry in shelf.known.items():
         if name not in cards:
-            task, state = family_of(entry.family).task, "pull" if entry.url else "add"
+            task = family_of(entry.family).task
+            state: State = "pull" if entry.url else "add"
             rows.append(Row(name, entry.family, task, entry.licence, state, 0, entry.sha256, entry.needs))
     for pack in packs.PACKS:
         place = packs.folder(pack)
@@ -86,22 +95,36 @@ def _list(shelf: Shelf, as_json: bool) -> int:
         return 0
     table = Table(box=None)
     for column in ("model", "task", "licence", "state"):
-        table.add_column(column, no_wrap=True)
+        table.add_column(column, no_wrap=column != "state")
     for row in rows:
-        state = f"here, {row.size / 1e6:.0f} MB" if row.state == "here" else f"models {row.state}"
-        table.add_row(row.model, row.task, row.licence, state)
+        table.add_row(row.model, row.task, row.licence, _state_words(row))
     Console(soft_wrap=True).print(table)
     return 0
 
 
+def _state_words(row: Row) -> str:
+    match row.state:
+        case "here":
+            return f"here, {row.size / 1e6:.0f} MB" + (f", serves as {row.serves}" if row.serves else "")
+        case "broken":
+            return f"its file has not its size: models remove {row.model}"
+    return f"models {row.state}"
+
+
 def _row(card: Card, shelf: Shelf) -> Row:
-    entry = shelf.known.get(card.model)
-    task = family_of(card.family).task
-    needs = entry.needs if entry else ()
-    return Row(card.model, card.family, task, card.licence, "here", card.size, card.sha256, needs)
+    task, needs = family_of(card.family).task, shelf.needs(card)
+    state: State = "here" if shelf.whole(card.model) else "broken"
+    return Row(
+        card.model, card.family, task, card.licence, state, card.size, card.sha256, needs, card.serves
+    )  # fmt: skip
+
+
+def _add(shelf: Shelf, args: argparse.Namespace, basis: str) -> Card:
+    return shelf.add(args.file, args.name, args.family, consent=basis, serves=args.serves or "")
 
 
 def _pull(shelf: Shelf, args: argparse.Namespace) -> Card:
+    _check_name(shelf, args.model)
     entry = shelf.known.get(args.model)
     if entry is None or not entry.url:
         return pull(shelf, args.model, "")  # it says why not
@@ -166,18 +189,34 @@ def _verify(shelf: Shelf, model: str | None, as_json: bool) -> int:
 def _licence(shelf: Shelf, model: str) -> str:
     if model in packs.PACKS:
         return packs.LICENCE
+    _check_name(shelf, model)
     entry = shelf.known.get(model)
     return entry.licence if entry else shelf.card(model).licence
+
+
+def _usual(shelf: Shelf, model: str) -> str:
+    """What the known models of the same family are under, where an own file says nothing of a licence; else empty."""
+    if model in shelf.known or model in packs.PACKS:
+        return ""
+    family = shelf.card(model).family
+    words = dict.fromkeys(k.licence for k in shelf.known.values() if k.family == family)
+    words.pop("unknown", None)
+    return f"Known models of its family are under {' or '.join(words)}: ask its makers." if words else ""
+
+
+def _check_name(shelf: Shelf, model: str) -> None:
+    """Raises UsageError for a name that nobody knows."""
+    if model not in shelf.known and shelf.lacks(model):
+        raise UsageError(f"no model is called {model!r}", "see `faceswapd models list`")
 
 
 def _say(card: Card, shelf: Shelf, as_json: bool) -> int:
     how = ", any number of faces in one run" if card.batch else ", one face in each run"
     if family_of(card.family).task == "detector":
         how = ""
-    here = {c.model for c in shelf.cards()}
-    entry = shelf.known.get(card.model)
-    lacking = [str(shelf.missing(need)) for need in (entry.needs if entry else ()) if need not in here]
+    lacking = [str(shelf.missing(need)) for need in shelf.needs(card) if shelf.lacks(need)]
     words = f"{card.model} is here: family {card.family}, licence {card.licence}{how}"
+    words += f", serves as {card.serves}" if card.serves else ""
     _print(card, "\n".join([words, *(f"it needs more: {line}" for line in lacking)]), as_json)
     return 0
 

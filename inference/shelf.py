@@ -18,8 +18,9 @@ from . import proving, surgery
 from .catalogue import Known, family_of, known
 from .contracts import Contract, Found, TensorSpec
 from .engine import Tensor
-from .families import Family
+from .families import FAMILIES, Family
 from .onnx_file import Graph
+from .packs import PACKS
 from .recognition import fit, no_emap, recognise
 
 log = structlog.get_logger(__name__)
@@ -56,6 +57,8 @@ class Card(msgspec.Struct, frozen=True):
     batch: bool = False
     """Any number of pictures may go in at once: tried when it was added, equal to single runs."""
     emap_sha256: str = ""
+    serves: str = ""
+    """The known model that it stands in for, as long as that one is not here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,13 +116,20 @@ class Shelf:
         origin: str = "",
         accepted: str = "",
         consent: str = "",
+        serves: str = "",
     ) -> Card:
         """Takes a model file in; what it is, its hash or its tensors say, or `family` where several fit.
 
-        A model that is itself somebody's face is told on what basis it may be worn: `consent`.
-        Raises MissingInputError, UsageError for that basis missing or a name that is taken, and ModelError for a
-        file that fits no family, naming the tensor.
+        A model that is itself somebody's face is told on what basis it may be worn: `consent`. `serves` is a known
+        model that the file stands in for wherever it is asked for and not here.
+        Raises MissingInputError, UsageError for that basis missing or a name that is taken or unknown, and ModelError
+        for a file that fits no family, naming the tensor.
         """
+        if serves:
+            self._check_serves(serves, family)
+            name, family = name or f"{serves}.own", self.known[serves].family
+        elif family is not None and family not in FAMILIES:
+            raise UsageError(f"no family is called {family!r}", f"known are {', '.join(FAMILIES)}")
         try:
             content = path.read_bytes()
         except OSError as error:
@@ -134,10 +144,13 @@ class Shelf:
         entry = self.known.get(name, Known(kind.name, path.name, "unknown"))
         if not _NAME.fullmatch(name):
             raise UsageError(f"{name!r} is no name for a model", "use a-z, 0-9, _, . and -: --name NAME")
+        if name in PACKS:
+            raise UsageError(f"{name} is the name of a pack of insightface's", "choose another: --name NAME")
         if entry.sha256 and entry.sha256 != digest:
             raise ModelError(
                 f"{path} has the SHA-256 {digest}, {name} has {entry.sha256}",
-                "it is another version, or damaged: give it a name of its own with --name",
+                "it is another version, or damaged: give it a name of its own with --name, "
+                f"or have it stand in for {name} with --serves {name}",
             )
         self.check_free(name)
         if kind.task == "swapper" and kind.identity == "none" and not consent:
@@ -163,6 +176,7 @@ class Shelf:
             edges=recipe.edges,
             batch=recipe.batch,
             emap_sha256="" if emap is None else hashlib.sha256(emap.tobytes()).hexdigest(),
+            serves=serves,
         )
         self._put(card, content, emap if kind.emap else None)
         log.info("model.added", model=name, family=kind.name, batch=recipe.batch, cut=bool(recipe.edges))
@@ -170,12 +184,12 @@ class Shelf:
 
     def check_free(self, name: str) -> None:
         """Raises UsageError for a name that is taken."""
-        if self._home(name).exists():
+        if self._own(name).exists():
             raise UsageError(f"a model is called {name} already", f"faceswapd models remove {name}")
 
     def remove(self, model: str) -> None:
         """Raises ModelError for one that is not here."""
-        home = self._home(model)
+        home = self._own(model)
         if not home.is_dir():
             raise self.missing(model)
         try:
@@ -214,6 +228,18 @@ class Shelf:
             return (self._home(model) / _MODEL).stat().st_size == self.card(model).size
         except OSError:
             return False
+
+    def needs(self, card: Card) -> tuple[str, ...]:
+        """The models that it does nothing without; an unknown swapper needs what the known ones of its family do."""
+        name = card.serves or card.model
+        like = [self.known[name]] if name in self.known else []
+        if not like and family_of(card.family).task == "swapper":
+            like = [entry for entry in self.known.values() if entry.family == card.family]
+        return like[0].needs if like else ()
+
+    def lacks(self, model: str) -> bool:
+        """Neither it nor one that serves in its place is here."""
+        return not self._home(model).is_dir()
 
     def emap(self, model: str) -> Tensor:
         """The matrix of the latent that `model` is told of a face: its own, or that of the first model with one.
@@ -315,7 +341,7 @@ class Shelf:
                 if emap is not None:
                     np.save(home / _EMAP, emap)
                 (home / _CARD).write_bytes(msgspec.json.format(msgspec.json.encode(card), indent=1))
-                home.rename(self._home(card.model))
+                home.rename(self._own(card.model))
             except BaseException:
                 with suppress(OSError):
                     shutil.rmtree(home)
@@ -323,7 +349,24 @@ class Shelf:
         except OSError as error:
             raise ConfigError(f"{self.folder} cannot be written", error.strerror or str(error)) from error
 
+    def _check_serves(self, model: str, family: str | None) -> None:
+        entry = self.known.get(model)
+        if entry is None:
+            raise UsageError(f"no model is called {model!r}", "see `faceswapd models list`")
+        if family not in (None, entry.family):
+            raise UsageError(f"model {model} is of the family {entry.family}", "leave --family out")
+        other = next((c.model for c in self.cards() if c.serves == model), "")
+        if other:
+            raise UsageError(f"{other} serves as {model} already", f"faceswapd models remove {other}")
+
     def _home(self, model: str) -> Path:
+        """Its own folder, or that of the model that serves in its place."""
+        own = self._own(model)
+        if own.is_dir() or model not in self.known:
+            return own
+        return next((self._own(c.model) for c in self.cards() if c.serves == model), own)
+
+    def _own(self, model: str) -> Path:
         return self.folder / model if _NAME.fullmatch(model) else self.folder / ".none"
 
 

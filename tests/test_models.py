@@ -55,4 +55,46 @@ def test_a_licence_is_shown_and_has_to_be_accepted(capsys: pytest.CaptureFixture
     assert "is not accepted" in spoken(capsys, "pull", "w600k_r50", code=64)
     assert "not MIT" in spoken(capsys, "pull", "w600k_r50", "--accept-licence", "MIT", code=64)
     assert "models add inswapper_128.onnx" in spoken(capsys, "pull", "inswapper_128", code=78)
-    assert "is not here" in spoken(capsys, "licence", "nose", code=78)
+    for action in ("licence", "remove", "pull"):
+        assert "no model is called 'nose': see `faceswapd models list`" in spoken(
+            capsys, action, "nose", code=64
+        )
+
+
+def test_an_own_build_serves_in_the_place_of_a_known_model(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (home / "w600k_r50.onnx").write_bytes(standins.recogniser())
+    file = str(home / "w600k_r50.onnx")
+    swapper = str(home / "mine.onnx")
+    Path(swapper).write_bytes(INSWAPPER)
+
+    assert "needs more: model w600k_r50 is not here" in spoken(capsys, "add", swapper)
+    assert "with --serves w600k_r50" in spoken(capsys, "add", file, code=78)
+    assert "no model is called 'nose'" in spoken(capsys, "add", file, "--serves", "nose", code=64)
+    said = spoken(capsys, "add", file, "--serves", "w600k_r50")
+    assert said.startswith("w600k_r50.own is here: family arcface_112, licence unknown")
+    assert "serves as w600k_r50" in said
+    again = spoken(capsys, "add", file, "--name", "b", "--serves", "w600k_r50", code=64)
+    assert "w600k_r50.own serves as w600k_r50 already" in again
+    assert "needs more" not in spoken(capsys, "add", str(home / "inswapper_128.onnx"))
+    assert "serves as w600k_r50" in " ".join(spoken(capsys, "list").split())
+    assert "Known models of its family are under InsightFace-NC" in spoken(capsys, "licence", "w600k_r50.own")
+
+    spoken(capsys, "remove", "w600k_r50.own")
+    assert "w600k_r50 is not here" in spoken(capsys, "remove", "w600k_r50", code=78)
+
+
+def test_what_cannot_be_added(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = str(home / "inswapper_128.onnx")
+    assert "the name of a pack" in spoken(capsys, "add", file, "--name", "buffalo_l", code=64)
+    assert "no family is called 'nose'" in spoken(capsys, "add", file, "--family", "nose", code=64)
+
+
+def test_a_file_of_another_size_is_listed_as_such(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    spoken(capsys, "add", str(home / "inswapper_128.onnx"))
+    (home / "data/models/inswapper_128/model.onnx").write_bytes(b"x")
+
+    rows = {r["model"]: r for r in json.loads(spoken(capsys, "list", "--json"))}
+    assert rows["inswapper_128"]["state"] == "broken"
+    assert "models remove inswapper_128" in " ".join(spoken(capsys, "list").split())

@@ -63,7 +63,6 @@ def test_a_known_file_name_tells_families_of_equal_tensors_apart(shelf: Shelf, t
             r"no input is 'target' .*\[1, 3, 100, 100\]",
         ),
         (INSWAPPER, "simswap_256", r"no input is 'target' float32 \[any, 3, 256, 256\]"),
-        (INSWAPPER, "w600k_r50", "unknown family"),
         (
             standins.swapper(128, "arcface_128", standins.UNIT_GREEN),
             "inswapper_128",
@@ -89,6 +88,20 @@ def test_another_version_of_a_known_model_is_refused_under_its_name(shelf: Shelf
     with pytest.raises(ModelError, match=r"has the SHA-256 \w+, w600k_r50 has 4c06341c.*--name"):
         shelf.add(path)
     assert shelf.add(path, "own").family == "arcface_112"
+
+
+def test_an_own_build_is_taken_where_a_known_model_is_asked_for(shelf: Shelf, tmp_path: Path) -> None:
+    own = shelf.add(put(tmp_path, "w600k_r50.onnx", standins.recogniser()), serves="w600k_r50")
+
+    assert (own.model, own.serves) == ("w600k_r50.own", "w600k_r50")
+    assert shelf.card("w600k_r50") == own
+    assert shelf.supply("w600k_r50").sha256 == own.sha256
+    assert not shelf.lacks("w600k_r50")
+    assert shelf.lacks("crossface_ghost")
+    with pytest.raises(ModelError, match="no model of the family crossface"):
+        shelf.add(put(tmp_path, "x.onnx", standins.recogniser()), serves="crossface_ghost")
+    with pytest.raises(UsageError, match="of the family crossface"):
+        shelf.add(put(tmp_path, "x.onnx", standins.converter()), family="genderage", serves="crossface_ghost")
 
 
 def test_a_changed_a_truncated_and_a_missing_file_are_refused(shelf: Shelf, tmp_path: Path) -> None:
