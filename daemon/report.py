@@ -1,5 +1,7 @@
 """What a run tells when it ends: the same numbers as a table for people and as one object for programs."""
 
+from collections.abc import Sequence
+
 import msgspec
 from rich.console import Console
 from rich.table import Table
@@ -27,10 +29,12 @@ class Report(msgspec.Struct, frozen=True):
     loop_lag_ms: Quantiles
     first_frame_s: float | None
     """From the start of the process's work to the first processed frame."""
+    films: tuple[str, ...] = ()
+    """All that was saved, oldest first: a recording may be cut into several; `saved` is the first."""
 
 
-def report(state: State, stats: Stats, saved: str | None, first_frame_s: float | None) -> Report:
-    """The report of a run from its last state and numbers."""
+def report(state: State, stats: Stats, films: Sequence[str], first_frame_s: float | None) -> Report:
+    """The report of a run from its last state, its numbers and what it saved."""
     return Report(
         frames=stats.frames,
         fps=stats.fps,
@@ -41,9 +45,10 @@ def report(state: State, stats: Stats, saved: str | None, first_frame_s: float |
         face_frames=stats.face_frames,
         engine=state.engine,
         output=list(state.outputs),
-        saved=saved,
+        saved=films[0] if films else None,
         loop_lag_ms=stats.loop_lag_ms,
         first_frame_s=first_frame_s,
+        films=tuple(films),
     )
 
 
@@ -85,9 +90,7 @@ def _lines(result: Report) -> list[tuple[str, str]]:
     ]
     if result.first_frame_s is not None:
         lines.append(("start", f"first processed frame after {result.first_frame_s:.2f} s"))
-    if result.saved:
-        lines.append(("saved", result.saved))
-    return lines
+    return [*lines, *(("saved", film) for film in result.films)]
 
 
 def _row(table: Table, name: str, times: Quantiles, style: str = "") -> None:

@@ -50,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
     app.relay, app.on_ready, app.show_link = relay, _say_ready, sys.stderr.isatty()
     ending = serve(app)
     saved = [film for film in ending.films if Path(film).exists()]  # without a frame there is none
-    result = report(ending.state, ending.stats, saved[0] if saved else None, ending.first_frame_s)
+    result = report(ending.state, ending.stats, saved, ending.first_frame_s)
     _tell(result, as_json=args.json, quiet=settings.for_s is None)
     return 0
 
@@ -72,7 +72,7 @@ def demo(args: argparse.Namespace) -> int:
         control=ControlSettings(enabled=False),
     )
     ending = serve(_app(settings, Library(places.data_dir()), overwrite=True))
-    _tell(report(ending.state, ending.stats, args.save, ending.first_frame_s), as_json=args.json)
+    _tell(report(ending.state, ending.stats, [args.save], ending.first_frame_s), as_json=args.json)
     return 0
 
 

@@ -21,6 +21,11 @@ TIME_BASE = Fraction(1, 90_000)
 CODECS = ("h264", "hevc", "av1", "vp9")
 QUALITY = 60
 """0 to 100; this is x264's crf 22."""
+X26_PRESETS = (
+    "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow", "placebo",
+    *map(str, range(10)),
+)  # fmt: skip
+"""Of x264 and x265, which write a line of their own to the terminal for any other."""
 _PROBED = 3  # frames: enough for a hardware encoder to take its session and give a packet
 _KEY_S = 2.0  # between key frames: how exactly a player can seek
 
@@ -214,7 +219,7 @@ def choose(
     `auto` takes h264, which plays everywhere, or the first of `codecs` (what the container can hold).
     Encoders named in `without` are not tried; `preset`, one of the encoder's own names, stands in the place of ours.
     Blocks for some 50 ms. Raises UsageError for a name that nobody knows or that `codecs` leaves out,
-    ConfigError with each refusal when none works.
+    and for a `preset` that no encoder has which would work without it; ConfigError with each refusal when none works.
     """
     codec = codecs[0] if wanted == "auto" else wanted
     candidates = [c for c in CANDIDATES if codec in (c.codec, c.name)]
@@ -232,8 +237,20 @@ def choose(
         encoder = settings(candidate, size, fps, live=live, quality=quality)
         if preset:
             encoder = replace(encoder, options={**encoder.options, "preset": preset})
+            if candidate.name in ("libx264", "libx265") and preset not in X26_PRESETS:
+                raise _no_preset(preset, candidate)
         if not (refusal := probe(encoder, size, fps)):
             log.info("encoder.chosen", encoder=encoder.name, live=live, refused=refusals)
             return encoder
         refusals.append(f"{encoder.name}: {refusal}")
-    raise ConfigError(f"no encoder for {wanted!r} works here ({'; '.join(refusals)})", "take encoder auto")
+    if preset:
+        for candidate in (c for c in candidates if c.name not in without):
+            if not probe(settings(candidate, size, fps, live=live, quality=quality), size, fps):
+                raise _no_preset(preset, candidate)  # with its own it works
+    remedy = "save as another kind of film" if wanted == "auto" else "take encoder auto"
+    raise ConfigError(f"no encoder for {wanted!r} works here ({'; '.join(refusals)})", remedy)
+
+
+def _no_preset(preset: str, candidate: Candidate) -> UsageError:
+    known = f"it has {', '.join(X26_PRESETS[:10])}" if candidate.name.startswith("libx26") else "leave it out"
+    return UsageError(f"preset {preset!r} is none of {candidate.name}'s", known)

@@ -60,6 +60,25 @@ def test_what_nobody_knows_and_what_does_not_work_is_said() -> None:
         choose("hevc_nvenc", SIZE, 30, live=True, probe=Machine("libx265"))
 
 
+@pytest.mark.parametrize(
+    ("wanted", "codecs", "name"),
+    [("auto", ("h264",), "libx264"), ("hevc", ("hevc",), "libx265"), ("libsvtav1", ("av1",), "libsvtav1")],
+)
+def test_a_preset_that_nobody_has_is_named(
+    capfd: pytest.CaptureFixture[str], wanted: str, codecs: tuple[str, ...], name: str
+) -> None:
+    with pytest.raises(UsageError, match=f"preset 'foo' is none of {name}'s"):
+        choose(wanted, (320, 240), 30, live=False, preset="foo", codecs=codecs)
+    if name != "libsvtav1":
+        assert "x26" not in capfd.readouterr().err
+
+
+def test_who_asked_for_auto_is_not_told_to() -> None:
+    with pytest.raises(ConfigError) as refused:
+        choose("auto", (320, 240), 30, live=False, probe=lambda *_: "no")
+    assert "auto" not in refused.value.remedy
+
+
 def test_an_encoder_that_is_listed_but_has_no_hardware_is_refused_by_the_probe() -> None:
     """One of these two is not there on any machine."""
     refused = [probe(candidate(name), SIZE, 30) for name in ("h264_amf", "h264_videotoolbox")]

@@ -30,7 +30,7 @@ def shown(result: Report) -> str:
 
 
 def test_the_object_has_the_keys_that_programs_read() -> None:
-    values = json.loads(to_json(report(STATE, stats(), "a.mp4", 1.25)))
+    values = json.loads(to_json(report(STATE, stats(), ["a.mp4", "a-2.mp4"], 1.25)))
 
     assert values["frames"] == 300
     assert values["fps"] == 29.97
@@ -41,19 +41,21 @@ def test_the_object_has_the_keys_that_programs_read() -> None:
     assert values["engine"] == {"mesh478": "openvino CPU"}
     assert values["output"] == ["/dev/video9", "a.mp4"]
     assert values["saved"] == "a.mp4"
+    assert values["films"] == ["a.mp4", "a-2.mp4"]
 
 
 def test_the_table_shows_stages_in_a_frames_order_and_what_was_dropped() -> None:
-    text = shown(report(STATE, stats(), "a.mp4", 1.25))
+    text = shown(report(STATE, stats(), ["a.mp4", "a-2.mp4"], 1.25))
 
     assert text.index("track") < text.index("render") < text.index("taken to handed over")
     assert "1 late, 2 stale" in text
     assert "99.5% of 200 frames" in text
     assert "first processed frame after 1.25 s" in text
+    assert [line.split()[1] for line in text.splitlines() if "saved" in line] == ["a.mp4", "a-2.mp4"]
 
 
 def test_a_run_without_faces_or_film_does_not_claim_any() -> None:
-    text = shown(report(STATE, stats(face_frames=0), None, None))
+    text = shown(report(STATE, stats(face_frames=0), [], None))
 
     assert "none to hide or replace" in text
     assert "saved" not in text
