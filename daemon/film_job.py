@@ -21,6 +21,7 @@ from ..core.errors import BadInputError, DeviceLostError, UsageError
 from ..core.frame import Pixels
 from ..core.meter import Meter
 from ..core.settings import Size
+from ..inference.picture_model import check_model
 from ..inference.providers import cores
 from ..sinks import sound
 from ..sinks.assemble import Carried, Window, assemble
@@ -192,7 +193,10 @@ class FilmJob:
     def _interpolator(self) -> str:
         """The SHA-256 of the model that draws frames. Raises ModelError for one that is not here."""
         name, models = self.options.interpolate_model, self.studio.models
-        return models.shelf.card(name).sha256 if name and models is not None else ""
+        if not name or models is None:
+            return ""
+        check_model(models.shelf, name, "interpolator")
+        return models.shelf.card(name).sha256
 
     def _segments(self, film: Reader, shape: Shape, print_: Print, journal: Journal) -> None:
         told, done = self.told, journal.entries

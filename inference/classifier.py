@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from ..core.errors import UsageError
 from ..core.frame import Pixels
 from ..faces import attributes, landmarks
 from ..faces.attributes import Attributes
@@ -10,7 +9,7 @@ from ..faces.crop import take
 from ..faces.face import Face
 from ..faces.templates import crop_matrix
 from .engine import Models
-from .picture_model import PictureModel
+from .picture_model import PictureModel, check_model
 
 
 class Classifier:
@@ -18,12 +17,8 @@ class Classifier:
 
     def __init__(self, models: Models, model: str) -> None:
         """Blocks. Raises ModelError with the command that brings the model, UsageError for another kind of model."""
+        check_model(models.shelf, model, "attributes")
         self._model = PictureModel(models, model)
-        task = self._model.family.task
-        if task != "attributes":
-            raise UsageError(
-                f"model {model} tells no attributes: its task is {task}", "see `faceswapd models list`"
-            )
 
     def look(self, pixels: Pixels, faces: Sequence[Face]) -> list[Attributes]:
         """One look at each face of a frame (BGR). Raises InferenceError."""

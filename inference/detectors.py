@@ -12,6 +12,7 @@ from ..faces.detection import STEP, Detection, fitted, suppressed
 from ..faces.track import unexplained
 from .catalogue import family_of
 from .engine import Models, Tensor
+from .picture_model import check_model
 from .shaped_model import ShapedModel
 
 KINDS: tuple[blaze.Range, ...] = ("full", "short")
@@ -67,10 +68,9 @@ class ShelfDetector:
         Loads it and runs it once on black (blocks). Raises ModelError with the command that brings the model,
         and UsageError for one that is no detector or does not take that size.
         """
+        check_model(models.shelf, model, "detector")
         card = models.shelf.card(model)
         family = family_of(card.family)
-        if family.task != "detector":
-            raise UsageError(f"model {model} is no detector but {family.task}", "see `faceswapd models list`")
         if side and card.side and side != card.side:
             raise UsageError(
                 f"detector {model} takes {card.side} pixels a side, not {side}", "leave detector_side out"

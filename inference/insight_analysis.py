@@ -45,10 +45,10 @@ class InsightAnalysis:
                 f"insightface runs in ONNX Runtime, not on {provider.name}",
                 "ask for --execution-provider cpu",
             )
+        app = packs.module("app")
         place = packs.found(pack, home)
         self._bound: AbstractContextManager[Any] = Lock() if provider.bound else nullcontext()
         self.pack, self.side = place.name, side or SIDE
-        app = packs.module("app")
         options = _session_options(threads)
         try:
             self._app: Any = app.FaceAnalysis(

@@ -2,10 +2,11 @@
 
 import numpy as np
 
-from ..core.errors import InferenceError, ModelError, UsageError
+from ..core.errors import InferenceError, ModelError
 from ..core.frame import Pixels
 from .catalogue import family_of
 from .engine import Models, Tensor
+from .picture_model import check_model
 
 MULTIPLE = 128
 """Sides are filled up to a multiple of it: RIFE up to 4.24 needs 32, 4.25 needs 64, its lite form 128."""
@@ -17,13 +18,10 @@ class Interpolator:
     def __init__(self, models: Models, model: str) -> None:
         """Blocks. Raises ModelError with the command that brings the model, or for one of a fixed size, and
         UsageError for one that does something else."""
+        check_model(models.shelf, model, "interpolator")
         card = models.shelf.card(model)
         self.model = model
         self.family = family_of(card.family)
-        if self.family.task != "interpolator":
-            raise UsageError(
-                f"model {model} is no interpolator but a {self.family.task}", "see `faceswapd models list`"
-            )
         if card.side:
             raise ModelError(
                 f"model {model} takes only pictures {card.side} high", "add an export with open sizes"

@@ -5,13 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..core.errors import UsageError
 from ..core.frame import Pixels, Points
 from ..faces import landmarks
 from ..faces.face import Face
 from ..faces.pose import Pose, pose_of_68
 from .engine import Models
-from .picture_model import PictureModel
+from .picture_model import PictureModel, check_model
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,12 +38,8 @@ class Landmarker:
 
     def __init__(self, models: Models, model: str) -> None:
         """Blocks. Raises ModelError with the command that brings the model, UsageError for another kind of model."""
+        check_model(models.shelf, model, "landmarks")
         self._model = PictureModel(models, model)
-        task = self._model.family.task
-        if task != "landmarks":
-            raise UsageError(
-                f"model {model} tells no landmarks: its task is {task}", "see `faceswapd models list`"
-            )
 
     def look(self, pixels: Pixels, faces: Sequence[Face]) -> list[Landmarks]:
         """The landmarks of each face of a frame (BGR). Raises InferenceError."""

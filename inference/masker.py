@@ -6,10 +6,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core.errors import UsageError
 from ..core.frame import Pixels
 from .engine import Models, Tensor
-from .picture_model import PictureModel
+from .picture_model import PictureModel, check_model
 
 FACE_REGIONS = (1, 2, 3, 4, 5, 6, 10, 11, 12, 13)
 """BiSeNet's classes (CelebAMask-HQ) that are worn: skin, brows, eyes, glasses, nose, mouth and lips; not ears,
@@ -23,13 +22,9 @@ class Masker:
 
     def __init__(self, models: Models, model: str) -> None:
         """Blocks. Raises ModelError with the command that brings the model, UsageError for another kind of model."""
+        check_model(models.shelf, model, "mask")
         self._model = PictureModel(models, model)
         self._side = self._model.side
-        family = self._model.family
-        if family.task != "mask":
-            raise UsageError(
-                f"model {model} makes no masks, it is a {family.task}", "see `faceswapd models list`"
-            )
 
     def masks(self, crops: Sequence[Pixels]) -> list[NDArray[np.uint8]]:
         """One mask for each crop (BGR, square), of its size: 255 where the face is seen. Raises InferenceError."""

@@ -14,15 +14,26 @@ from .served import offer
 from .shelf import Shelf
 from .tuning import Sample
 
+_KINDS = {
+    "attributes": "an attribute model", "enhancer": "an enhancer", "expression": "an expression model",
+    "interpolator": "an interpolator", "landmarks": "a landmark model", "mask": "a mask model",
+}  # fmt: skip
 
-def check_model(shelf: Shelf, model: str, task: Task, what: str = "") -> None:
-    """Without loading it: raises UsageError for a name that nobody knows or a model of another task (`what` is how a
-    user calls the task), and ModelError, with the command that brings it, for one that is not here."""
-    if model not in shelf.known and all(card.model != model for card in shelf.cards()):
+
+def check_model(shelf: Shelf, model: str, task: Task) -> None:
+    """Without loading it: raises UsageError for a name that nobody knows or a model of another task, and ModelError,
+    with the command that brings it, for one that is not here."""
+    if model not in shelf.known and shelf.lacks(model):
         raise UsageError(f"no model is called {model!r}", "see `faceswapd models list`")
-    family = shelf.family(model)
-    if family.task != task:
-        raise UsageError(f"model {model} ({family.task}) is no {what or task}", "see `faceswapd models list`")
+    found = shelf.family(model).task
+    if found != task:
+        wanted = _kind(task).partition(" ")[2]
+        raise UsageError(f"model {model} is no {wanted} but {_kind(found)}", "see `faceswapd models list`")
+
+
+def _kind(task: Task) -> str:
+    """With its article."""
+    return _KINDS.get(task, f"a {task}")
 
 
 class PictureModel:

@@ -6,14 +6,13 @@ from typing import Protocol
 
 import numpy as np
 
-from ..core.errors import UsageError
 from ..core.frame import Pixels, Points
 from ..faces.crop import interleaved, sampled, take
 from ..faces.templates import crop_matrix
 from .catalogue import family_of
 from .engine import Models, Tensor
 from .families import Family
-from .picture_model import PictureModel
+from .picture_model import PictureModel, check_model
 from .shelf import IDENTITY
 
 RECOGNISER = "w600k_r50"
@@ -63,12 +62,9 @@ class Swapper:
 
         `embedder` takes the place of `RECOGNISER`, on which it must have been trained too.
         """
+        check_model(models.shelf, model, "swapper")
         card = models.shelf.card(model)
         self.family: Family = family_of(card.family)
-        if self.family.task != "swapper":
-            raise UsageError(
-                f"model {model} is no swapper but a {self.family.task}", "see `faceswapd models list`"
-            )
         self._emap = models.shelf.emap(model) if self.family.identity == "latent" else None
         self._converter = models.load(self.family.converter) if self.family.converter else None
         self.embeds = self.family.identity not in ("picture", "none")

@@ -11,7 +11,6 @@ import cv2
 import numpy as np
 from msgspec import Meta
 
-from ..core.errors import UsageError
 from ..core.frame import Pixels
 from ..core.params import Params
 from ..faces import masks
@@ -221,13 +220,8 @@ class Enhance:
         check_who(params.faces, self._workshop)
         model = self._model
         if model is None or model.model != params.model:
-            model = PictureModel(self._workshop.models, params.model)
-            if model.family.task != "enhancer":
-                raise UsageError(
-                    f"model {params.model} is no enhancer but a {model.family.task}",
-                    "see `faceswapd models list`",
-                )
-            self._model = model
+            self.check(params)
+            self._model = model = PictureModel(self._workshop.models, params.model)
         side = model.family.outputs[0].shape[-1]
         assert side is not None, "a family's result has a size"
         work = _Enhanced(model, params, soft_box(side, _FEATHER))

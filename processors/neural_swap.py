@@ -211,7 +211,7 @@ class NeuralSwap:
         check_model(shelf, params.model, "swapper")
         for mask in (params.occluder, params.regions):
             if mask:
-                check_model(shelf, mask, "mask", "mask model")
+                check_model(shelf, mask, "mask")
         if shelf.family(params.model).identity != "none":
             for name in _names(params):
                 self._workshop.wardrobe.photo(name)

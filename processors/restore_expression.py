@@ -8,6 +8,7 @@ import numpy as np
 from msgspec import Meta
 
 from ..core.effect import Effect
+from ..core.errors import UsageError
 from ..core.frame import Matrix, Pixels
 from ..core.params import Params
 from ..faces.crop import enlarged, face_alpha, lay_back, moved, soft_box, take
@@ -125,6 +126,11 @@ class RestoreExpression:
 
     def check(self, params: RestoreExpressionParams) -> None:
         """See `Checking`."""
+        common, _, last = params.model.rpartition("_")
+        if common and last in PARTS:
+            raise UsageError(
+                f"model {params.model} is one part of three", f"name what they share: model={common}"
+            )
         for part in PARTS:
             check_model(self._workshop.models.shelf, f"{params.model}_{part}", "expression")
 
@@ -132,5 +138,6 @@ class RestoreExpression:
         """Loads the models. Raises ModelError with the command that brings them, UsageError for others."""
         check_who(params.faces, self._workshop)
         if self._portrait is None or self._portrait.model != params.model:
+            self.check(params)
             self._portrait = Portrait(self._workshop.models, params.model)
         return _Restored(self._portrait, params)

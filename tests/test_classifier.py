@@ -75,5 +75,5 @@ def test_a_batch_is_what_single_runs_are(engines: Engines, model: str) -> None:
 
 
 def test_other_models_are_refused(engines: Engines) -> None:
-    with pytest.raises(UsageError, match="w600k_r50 tells no attributes: its task is recogniser"):
+    with pytest.raises(UsageError, match="w600k_r50 is no attribute model but a recogniser"):
         Classifier(engines, "w600k_r50")

@@ -132,9 +132,9 @@ def test_what_is_no_detector_or_not_here_is_refused(engines: Engines, tmp_path: 
     path.write_bytes(others.standin("gfpgan_1.4"))
     engines.shelf.add(path, "gfpgan")
 
-    with pytest.raises(UsageError, match="gfpgan is no detector but enhancer"):
+    with pytest.raises(UsageError, match="gfpgan is no detector but an enhancer"):
         ShelfDetector(engines, "gfpgan")
-    with pytest.raises(ModelError, match="is not here"):
+    with pytest.raises(UsageError, match="no model is called 'nobody'"):
         ShelfDetector(engines, "nobody")
 
 

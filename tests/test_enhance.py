@@ -8,7 +8,7 @@ import pytest
 import standins
 
 from faceswapd.core.effect import Effect
-from faceswapd.core.errors import ModelError, UsageError
+from faceswapd.core.errors import UsageError
 from faceswapd.core.frame import Frame, Pixels
 from faceswapd.core.settings import InferenceSettings
 from faceswapd.faces.align import five_points
@@ -149,7 +149,7 @@ def test_only_who_was_there_first_if_asked(enhance: Any, face: Face) -> None:
 
 
 def test_a_missing_or_wrong_model_is_refused(enhance: Any) -> None:
-    with pytest.raises(ModelError, match="model gpen_bfr_256x is not here"):
+    with pytest.raises(UsageError, match="no model is called 'gpen_bfr_256x'"):
         enhance(model="gpen_bfr_256x")
     with pytest.raises(UsageError, match="w600k_r50 is no enhancer but a recogniser"):
         enhance(model="w600k_r50")

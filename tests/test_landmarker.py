@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import standins
 
-from faceswapd.core.errors import ModelError, UsageError
+from faceswapd.core.errors import UsageError
 from faceswapd.core.frame import Frame, Pixels, Points
 from faceswapd.core.settings import InferenceSettings
 from faceswapd.faces.align import five_points
@@ -138,7 +138,7 @@ def test_the_portraits_points_lie_on_the_portrait(engines: Engines) -> None:
 
 
 def test_other_models_are_refused(engines: Engines) -> None:
-    with pytest.raises(UsageError, match="w600k_r50 tells no landmarks: its task is recogniser"):
+    with pytest.raises(UsageError, match="w600k_r50 is no landmark model but a recogniser"):
         Landmarker(engines, "w600k_r50")
-    with pytest.raises(ModelError, match="model nose is not here"):
+    with pytest.raises(UsageError, match="no model is called 'nose'"):
         Landmarker(engines, "nose")

@@ -420,7 +420,7 @@ def test_a_face_of_which_little_is_left_is_not_called_treated(wear: Wear, face: 
 
 
 def test_only_mask_models_make_masks(wear: Wear) -> None:
-    with pytest.raises(UsageError, match="w600k_r50 makes no masks, it is a recogniser"):
+    with pytest.raises(UsageError, match="w600k_r50 is no mask model but a recogniser"):
         wear(occluder="w600k_r50")
 
 
@@ -455,8 +455,11 @@ def test_the_painted_mask_has_no_identity_to_wear(params: dict[str, str], wear: 
 
 
 def test_a_missing_model_is_named_with_the_command_that_brings_it(tmp_path: Path) -> None:
-    engines = Engines(cache=tmp_path / "e.json", shelf=standins.shelf(tmp_path, "inswapper_128"))
+    standins.shelf(tmp_path, "inswapper_128")
+    engines = Engines(cache=tmp_path / "e.json", shelf=Shelf(tmp_path / "models"))
     swap = NeuralSwap(Workshop(engines, Wardrobe()))
+    with pytest.raises(UsageError, match="no model is called 'nose': see `faceswapd models list`"):
+        swap.prepare(NeuralSwapParams(face="ada", model="nose"))
     for model, says in (
         ("simswap_256", "model simswap_256 is not here: faceswapd models"),
         ("inswapper_128", "w600k_r50"),

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import standins
 
-from faceswapd.core.errors import ModelError, UsageError
+from faceswapd.core.errors import UsageError
 from faceswapd.core.frame import Frame, Matrix, Pixels
 from faceswapd.core.settings import AnalysisSettings, InferenceSettings
 from faceswapd.faces.align import five_points
@@ -187,9 +187,9 @@ def test_a_tracker_tells_what_its_settings_ask_for(engines: Engines) -> None:
 
 
 def test_what_is_missing_or_wrong_is_said(engines: Engines) -> None:
-    with pytest.raises(ModelError, match="model 1k3d68 is not here"):
+    with pytest.raises(UsageError, match="no model is called '1k3d68'"):
         Analysis(engines, AnalysisSettings(landmarks="1k3d68")).tracker()
-    with pytest.raises(UsageError, match="model genderage tells no landmarks: its task is attributes"):
+    with pytest.raises(UsageError, match="model genderage is no landmark model but an attribute model"):
         Analysis(engines, AnalysisSettings(landmarks="genderage")).tracker()
-    with pytest.raises(UsageError, match="model 2d106det tells no attributes: its task is landmarks"):
+    with pytest.raises(UsageError, match="model 2d106det is no attribute model but a landmark model"):
         Analysis(engines, AnalysisSettings(attributes="2d106det")).tracker()

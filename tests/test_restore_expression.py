@@ -9,7 +9,7 @@ import standins
 from test_enhance import BGR, PHOTO, Nobody, at
 
 from faceswapd.core.effect import Effect
-from faceswapd.core.errors import ModelError, UsageError
+from faceswapd.core.errors import UsageError
 from faceswapd.core.frame import Frame, Pixels
 from faceswapd.core.settings import InferenceSettings
 from faceswapd.faces.face import Face
@@ -95,8 +95,10 @@ def test_several_frames_in_one_run_are_what_they_are_one_by_one(restore: Any, fa
 
 
 def test_a_missing_or_wrong_part_is_refused(restore: Any, engines: Engines, tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="model nobody_features is not here"):
+    with pytest.raises(UsageError, match="no model is called 'nobody_features'"):
         restore(model="nobody")
+    with pytest.raises(UsageError, match="one part of three: name what they share: model=live_portrait"):
+        restore(model="live_portrait_motion")
     for part, model in (("features", "motion"), ("motion", "motion"), ("generator", "generator")):
         path = tmp_path / f"{part}.onnx"
         path.write_bytes(standins.standin(f"live_portrait_{model}"))
