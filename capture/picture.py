@@ -75,7 +75,9 @@ def load(path: Path) -> Original:
     except cv2.error:  # more pixels than OpenCV allows
         stored, kinds, blocks = None, (), ()
     if stored is None or not stored.size:
-        raise BadInputError(f"picture {path}", "it is damaged or in an unknown format; PNG and JPEG work")
+        if cv2.haveImageReader(str(path)):  # it begins as a picture does
+            raise BadInputError(f"picture {path} is damaged", "get it anew")
+        raise BadInputError(f"{path} is no picture", "JPEG, PNG, WebP, AVIF, TIFF and BMP work")
     if stored.dtype not in (np.uint8, np.uint16):
         raise BadInputError(f"picture {path} has {stored.dtype} pixels", "save it with 8 or 16 bits")
     metadata = {int(k): np.asarray(b).tobytes() for k, b in zip(kinds, blocks, strict=True)}

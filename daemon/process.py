@@ -75,6 +75,8 @@ def _process(args: argparse.Namespace) -> int:
             workers = max(workers, run.studio.pool.workers)
             engine |= run.engine
             problems |= dict.fromkeys(run.problems)
+            if limit := run.studio.max_bytes:
+                problems |= dict.fromkeys(over(limit / 1e6, peak_mb()))
     seconds, cpu_s = time.monotonic() - began_s, time.process_time() - cpu_s
     result = summed(reports, engine, workers, seconds, cpu_s, peak_mb(), tuple(problems))
     if args.json:
@@ -87,6 +89,13 @@ def _process(args: argparse.Namespace) -> int:
     if args.report:
         write(args.report, result, bar.samples)
     return exit_code
+
+
+def over(limit_mb: float, peak_mb: float) -> tuple[str, ...]:
+    """What is said where models and one frame alone take more memory than the limit."""
+    if peak_mb <= limit_mb:
+        return ()
+    return (f"--max-memory: needed {peak_mb:.0f} MB, the limit is {limit_mb:.0f} MB",)
 
 
 def _call(args: argparse.Namespace, library: Library, bar: Bar, *, alone: bool) -> Run:

@@ -171,3 +171,16 @@ def test_moving_pictures_are_told_from_still_ones(tmp_path: Path) -> None:
 def test_upright_leaves_upright_alone() -> None:
     assert upright(scene(), 1) is not None
     assert np.array_equal(upright(scene(), 1), scene())
+
+
+def test_a_damaged_picture_and_what_is_none_are_told_apart(tmp_path: Path) -> None:
+    save(tmp_path / "a.png", scene())
+    whole = (tmp_path / "a.png").read_bytes()
+    (tmp_path / "cut.png").write_bytes(whole[:40])
+    with pytest.raises(BadInputError, match=r"cut\.png is damaged"):
+        load(tmp_path / "cut.png")
+    (tmp_path / "text.jpg").write_text("a letter")
+    with pytest.raises(
+        BadInputError, match=r"text\.jpg is no picture: JPEG, PNG, WebP, AVIF, TIFF and BMP work"
+    ):
+        load(tmp_path / "text.jpg")

@@ -124,6 +124,13 @@ def test_a_report_that_cannot_be_written_is_said_first(
     assert (tmp_path / "out" / "r.html").exists()
 
 
+def test_a_limit_on_memory_that_cannot_be_kept_is_said(call: Call, tmp_path: Path) -> None:
+    source = make_film(tmp_path / "a.mp4", 3)
+    result = call(source, "-o", tmp_path / "b.mp4", "--max-memory", "10M")
+    assert re.fullmatch(r"--max-memory: needed \d+ MB, the limit is 10 MB", result["problems"][0])
+    assert call(source, "-o", tmp_path / "c.mp4", "--max-memory", "64")["problems"] == []
+
+
 def test_what_exists_is_safe(call: Call, tmp_path: Path) -> None:
     source = make_film(tmp_path / "a.mp4", 3)
     (tmp_path / "b.mp4").write_bytes(b"mine")
