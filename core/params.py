@@ -59,7 +59,7 @@ def changed(params: P, changes: Mapping[str, Any]) -> P:
     except msgspec.ValidationError as error:
         text = str(error)
         name = text.rpartition("$.")[2].rstrip("`") if "$." in text else ", ".join(changes)
-        raise UsageError(f"parameter {name}: {text.split(' - at')[0]}", _range(params, name)) from None
+        raise _refused(params, name, changes.get(name), text.split(" - at")[0]) from None
 
 
 def read_texts(infos: tuple[ParamInfo, ...], texts: Mapping[str, str]) -> dict[str, Value]:
@@ -77,7 +77,8 @@ def _parsed(info: ParamInfo | None, name: str, text: str) -> Value:
                     "false": False, "off": False, "no": False, "0": False}[text.lower()]  # fmt: skip
         return int(text) if info.type == "int" else float(text)
     except (KeyError, ValueError):
-        raise UsageError(f"parameter {name}: {text!r} is no {info.type}") from None
+        kind = {"int": "whole number", "float": "number"}.get(info.type, "on or off")
+        raise UsageError(f"parameter {name}: {text!r} is no {kind}") from None
 
 
 def _info(name: str, hint: Any, default: Value) -> ParamInfo:
@@ -96,12 +97,15 @@ def _info(name: str, hint: Any, default: Value) -> ParamInfo:
     )  # fmt: skip
 
 
-def _range(params: Params, name: str) -> str:
+def _refused(params: Params, name: str, value: Any, reason: str) -> UsageError:
+    """In the words of the control channel's own check."""
     info = next((i for i in describe(type(params)) if i.name == name), None)
     if info is None:
-        return ""
+        return UsageError(f"parameter {name}: {reason}")
+    number = info.type in ("int", "float")
     if info.enum:
-        return "one of " + ", ".join(info.enum)
-    if info.min is not None or info.max is not None:
-        return f"{info.type} from {info.min} to {info.max}"
-    return f"must be {info.type}"
+        return UsageError(f"{name} cannot be {value!r}", "one of " + ", ".join(info.enum))
+    if number and (info.min is not None or info.max is not None):
+        whole = ", a whole number" if info.type == "int" else ""
+        return UsageError(f"{name} cannot be {value!r}", f"{info.min} to {info.max}{whole}")
+    return UsageError(f"{name} cannot be {value!r}", f"must be {info.type}")

@@ -11,7 +11,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 import msgspec
 import platformdirs
 
-from ..core.errors import ConfigError, FaceswapdError, UsageError
+from ..core.errors import ConfigError, FaceswapdError, MissingInputError, UsageError
 from ..core.settings import Settings, Size
 from .units import parse_bytes, parse_duration
 
@@ -39,8 +39,8 @@ def load(
 ) -> Settings:
     """The settings of a run: `options` (from the command line) win over environment, file and `base`.
 
-    `path` is a file that must exist; None takes the user's own, if there is one. Raises ConfigError for
-    a wrong file or variable, UsageError for a wrong option; both name the field.
+    `path` is a file that must exist; None takes the user's own, if there is one. Raises MissingInputError
+    where it does not, ConfigError for a wrong file or variable and UsageError for a wrong option, which name the field.
     """
     values: dict[str, Any] = msgspec.to_builtins(base or Settings())
     params: dict[str, Any] = {}
@@ -78,6 +78,8 @@ def parse_size(text: str) -> Size:
 def _read(file: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise MissingInputError(f"configuration {file}", "there is no such file: check --config") from None
     except OSError as error:
         raise ConfigError(f"configuration {file}: {error.strerror}", "check --config") from None
     except UnicodeDecodeError:

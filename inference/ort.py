@@ -51,7 +51,8 @@ class OnnxRuntime:
         if provider.full not in there:
             raise ConfigError(
                 f"execution provider {provider.name} is not in the installed ONNX Runtime",
-                f"install {provider.distribution} in its place, or choose another provider",
+                f"install {provider.distribution} in its place, or choose another provider"
+                + (", or --engine openvino" if provider.name == "openvino" else ""),
             )
         import onnxruntime
 

@@ -267,7 +267,8 @@ class NeuralSwap:
         faces = self._workshop.tracker().track(Frame(0, 0, photo), every_frame=False).faces
         if not faces:
             raise BadInputError(
-                f"no face in the photo of {name!r}", "use one that shows a face from the front, well lit"
+                f"no face in the photo of {name!r}{self._workshop.looked}",
+                "use one that shows a face from the front, well lit",
             )
         return max(faces, key=lambda face: face.area)
 

@@ -122,6 +122,14 @@ class Workshop:
         """One that knows no face yet, for a photo. Blocks; raises as `Analysis.tracker`."""
         return (self.analysis or Analysis(self.models)).tracker()
 
+    @property
+    def looked(self) -> str:
+        """Which detector looks, in words, where it is not the bundled pair."""
+        chosen = self.analysis.settings if self.analysis else None
+        if chosen is None or not (chosen.detector or chosen.backend == "insightface"):
+            return ""
+        return f" (looked for by {chosen.detector or 'insightface ' + chosen.pack})"
+
     def embedder(self) -> Embedder | None:
         """What tells who a face is in the place of a swapper's own recogniser, if anything. As `tracker`."""
         return self.analysis.recogniser() if self.analysis else None

@@ -68,8 +68,9 @@ def selection(who: Who) -> Selection:
             case _ if years and ages is None and int(years[1]) <= int(years[2]):
                 ages = int(years[1]), int(years[2])
             case _:
+                known = years or word in ("all", "first", "female", "male")
                 raise UsageError(
-                    f"faces: {who!r} says nobody",
+                    f"faces: {who!r} says nobody" if known else f"faces: {word!r} is no word",
                     "write all, or first, female or male, age:18-40, joined by commas",
                 )
     return Selection(bool(first), sex, ages)

@@ -176,7 +176,7 @@ def test_a_failing_step_is_named() -> None:
     [
         ([ProcessorSettings("blurr")], "unknown processor 'blurr': known are wear, hide, paint"),
         ([ProcessorSettings("hide"), ProcessorSettings("hide")], "stands in the chain twice"),
-        ([ProcessorSettings("paint", params={"value": 300})], "processor paint: parameter value.*0 to 255"),
+        ([ProcessorSettings("paint", params={"value": 300})], "processor paint: value cannot be .*0 to 255"),
         ([ProcessorSettings("paint", False, {"valu": 3})], "processor paint: unknown parameter 'valu'"),
         ([ProcessorSettings("wear", False, {"face": "nobody"})], "no face is called nobody"),
     ],

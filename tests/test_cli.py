@@ -65,7 +65,7 @@ NONE = ("--source", "pattern:", "--output", "none", "--no-control", "--for", "0.
         (69, "modprobe v4l2loopback", ["run", "--source", "pattern:", "--output", "/dev/video99"]),
         (69, "webcam of dreams", ["run", "--source", "webcam of dreams", "--output", "none"]),
         (69, "faceswapd run", ["ctl", "status"]),
-        (78, "nowhere.toml", ["run", "--config", "nowhere.toml"]),
+        (66, "nowhere.toml", ["run", "--config", "nowhere.toml"]),
         (78, "cuda", ["run", *NONE, "--execution-provider", "cuda"]),
     ],
 )  # fmt: skip

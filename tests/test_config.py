@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from faceswapd.core.errors import ConfigError, UsageError
+from faceswapd.core.errors import ConfigError, MissingInputError, UsageError
 from faceswapd.daemon.config import load, parse_size
 
 
@@ -77,7 +77,7 @@ def test_a_wrong_option_is_a_usage_error(tmp_path: Path) -> None:
 
 
 def test_a_missing_file_that_was_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="No such file"):
+    with pytest.raises(MissingInputError, match="no such file"):
         load({}, tmp_path / "nowhere.toml", {})
 
 

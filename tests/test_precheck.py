@@ -49,7 +49,7 @@ def test_what_can_be_built_passes(home: Path, name: str, params: dict[str, Any])
     [
         ("blur", {}, UsageError, "unknown processor 'blur': known are"),
         ("view", {"rotation": 3}, UsageError, "processor view: unknown parameter 'rotation'"),
-        ("enhance", {"blend": 7}, UsageError, "processor enhance: parameter blend"),
+        ("enhance", {"blend": 7}, UsageError, "processor enhance: blend cannot be 7: 0 to 1"),
         ("mesh_swap", {"face": "nobody"}, UsageError, "no face is called 'nobody': known are mask, ada"),
         ("neural_swap", {"face": "ada+nobody"}, UsageError, "no face is called 'nobody'"),
         ("neural_swap", {}, UsageError, "neural_swap has no face to wear"),

@@ -3,13 +3,17 @@
 import json
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 import standins
 
 from faceswapd.capture.portrait import Portrait
+from faceswapd.core.settings import AnalysisSettings
 from faceswapd.daemon.cli import main
 from faceswapd.inference.openvino import OpenVino
+from faceswapd.processors.analysis import Analysis
+from faceswapd.processors.processor import Workshop
 from faceswapd.sinks.picture import save
 
 
@@ -40,3 +44,12 @@ def test_a_precision_that_is_refused_is_said_without_being_asked(
     assert "problem  model gfpgan_1.4 stays on" in said
     assert len(told) == 1
     assert "cpu int8 is refused" in told[0]
+
+
+def test_it_is_said_which_detector_saw_no_face() -> None:
+    nothing: Any = None
+    assert Workshop(nothing, nothing, analysis=Analysis(nothing)).looked == ""
+    own = Analysis(nothing, AnalysisSettings(detector="scrfd_10g"))
+    assert Workshop(nothing, nothing, analysis=own).looked == " (looked for by scrfd_10g)"
+    insight = Analysis(nothing, AnalysisSettings(backend="insightface"))
+    assert Workshop(nothing, nothing, analysis=insight).looked == " (looked for by insightface buffalo_l)"

@@ -77,7 +77,7 @@ def test_whose_sex_nobody_knows_is_neither_worn_on_nor_spared() -> None:
     "who", ["", "nobody", "all,first", "male,female", "age:40-18", "age:18", "first,first"]
 )
 def test_words_that_mean_nothing_are_refused(who: str) -> None:
-    with pytest.raises(UsageError, match=r"faces: .* says nobody: write all, or first"):
+    with pytest.raises(UsageError, match=r"faces: .* (says nobody|is no word): write all, or first"):
         check_who(who, workshop("genderage"))
 
 
