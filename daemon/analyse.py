@@ -22,7 +22,7 @@ from ..processors.analysis import Analysis
 from ..sinks.picture import save
 from . import config, places
 from .logs import configure
-from .options import analysis_options
+from .options import analysis_options, check_analysis
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -49,6 +49,7 @@ def analyse(args: argparse.Namespace) -> int:
     """Prints what is seen; with `--save` draws it into a copy. Raises as `config.load` and the models do."""
     configure(logging.WARNING)
     settings = config.load({"analysis": analysis_options(args)}, args.config)
+    check_analysis(args, settings.analysis)
     if args.save is not None and args.save.exists():
         raise UsageError(f"{args.save} exists", "choose another name for the copy")
     seen, pixels = _look(load(args.photo).pixels, settings)

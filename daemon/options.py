@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from ..core.errors import ConfigError, UsageError
-from ..core.settings import Backend, EngineName, OnNoFace, PrecisionName, Settings
+from ..core.settings import AnalysisSettings, Backend, EngineName, OnNoFace, PrecisionName, Settings
 from ..inference.providers import cores, provider
 from . import config
 
@@ -114,6 +114,15 @@ def inference_options(args: argparse.Namespace) -> dict[str, Any] | None:
     return _given(engine=args.engine, provider=args.provider, precision=args.precision, threads=threads)
 
 
+def check_analysis(args: argparse.Namespace, analysis: AnalysisSettings) -> None:
+    """Raises UsageError for an option of `add_analysis_options` that means nothing beside the others."""
+    insight = analysis.backend == "insightface"
+    if args.analysis_pack is not None and not insight:
+        raise UsageError("--analysis-pack is for insightface only", "say --analysis insightface too")
+    if args.detector_side is not None and not (analysis.detector or insight):
+        raise UsageError("--detector-side is for a detector of yours only", "say --detector MODEL too")
+
+
 def add_record_options(parser: argparse.ArgumentParser) -> None:
     """The options of recording beside the virtual camera."""
     add = parser.add_argument_group("recording", "also of an --output that is a film").add_argument
@@ -142,6 +151,7 @@ def run_settings(args: argparse.Namespace) -> Settings:
         "record": _given(**_record(args)),
     }  # fmt: skip
     settings = config.load(options, args.config)
+    check_analysis(args, settings.analysis)
     return config.with_params(settings, [_assignment(text) for text in args.params])
 
 

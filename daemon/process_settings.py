@@ -13,7 +13,7 @@ from ..processors.library import Library
 from . import config
 from .batch import MOST
 from .film_frames import FilmOptions
-from .options import _assignment, _given, analysis_options, inference_options
+from .options import _assignment, _given, analysis_options, check_analysis, inference_options
 from .run import WEARERS, wearing
 from .units import parse_bytes
 
@@ -45,6 +45,7 @@ def process_settings(args: argparse.Namespace, library: Library) -> Settings:
         "inference": inference_options(args),
     }
     settings = config.load(options, args.config)
+    check_analysis(args, settings.analysis)
     settings = wearing(settings, library, args.face, args.consent, chosen=bool(names))
     for name in _MISSING:
         if getattr(args, name):

@@ -83,3 +83,10 @@ def test_nobody_and_nothing(home: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert "models add genderage.onnx" not in said(
         capsys, str(home / "photo.png"), "--attributes", "x", code=78
     )
+
+
+def test_options_that_mean_nothing_beside_the_others(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    photo = str(home / "photo.png")
+    assert "--detector MODEL" in said(capsys, photo, "--detector-side", "320", code=64)
+    assert "--analysis insightface" in said(capsys, photo, "--analysis-pack", "buffalo_s", code=64)
+    assert "no model is called 'nose'" in said(capsys, photo, "--detector", "nose", code=64)

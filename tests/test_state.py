@@ -265,4 +265,4 @@ def test_a_part_can_have_several_problems() -> None:
     assert problems.texts == ("model a stays on cpu", "model b stays on cpu")
     assert problems.of("engines") == "model a stays on cpu; model b stays on cpu"
     problems.say("engines")
-    assert problems.texts == ()
+    assert not problems.of("engines")
