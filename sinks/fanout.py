@@ -20,7 +20,8 @@ class Fanout:
     """The sinks of a run, one thread each. All methods belong to one event loop.
 
     The first sink that keeps only the newest frame is the primary one, or the first if none does (frames
-    wait for a film): the moment its `put` is called ends a frame's latency (mark "handed"). Frames with a negative `seq` are the house's own (placeholders) and are not measured.
+    wait for a film): the moment its `put` is called ends a frame's latency (mark "handed"). Frames with a
+    negative `seq` are the house's own (placeholders) and are not measured.
     The meter also gets: `sink:NAME` (duration of each put), `dropped{superseded}` (the primary sink had no
     time for a frame before the next one came), `dropped{recorder_full}`, and for a steady sink
     `repeated{NAME}` and `late_ticks{NAME}`.

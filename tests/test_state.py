@@ -262,7 +262,7 @@ def test_statistics_come_from_the_meter() -> None:
 def test_a_part_can_have_several_problems() -> None:
     problems = Problems()
     problems.say("engines", "model a stays on cpu", "", "model b stays on cpu")
-    assert problems.texts == ("model a stays on cpu", "model b stays on cpu")
+    assert list(problems.texts) == ["model a stays on cpu", "model b stays on cpu"]
     assert problems.of("engines") == "model a stays on cpu; model b stays on cpu"
     problems.say("engines")
     assert not problems.of("engines")

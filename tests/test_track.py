@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from faceswapd.core.frame import Points
-from faceswapd.faces.detection import Detection
 from faceswapd.faces.canonical import canonical
+from faceswapd.faces.detection import Detection
 from faceswapd.faces.track import Found, Tracks, distinct, owner, unexplained
 
 FRAME_NS = 33_333_333
