@@ -4,13 +4,13 @@ import hashlib
 from collections.abc import Callable
 from http.client import HTTPException
 from pathlib import Path
-from urllib.error import HTTPError
+from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
 import structlog
 
-from ..core.errors import ConfigError, MissingInputError, ModelError
+from ..core.errors import ConfigError, MissingInputError, ModelError, NoDeviceError
 from .catalogue import Known
 from .shelf import Card, Shelf
 
@@ -27,7 +27,8 @@ def pull(shelf: Shelf, model: str, accepted: str, progress: Progress = lambda _h
     """Downloads a model of the catalogue and adds it; what an earlier try has left is gone on with.
 
     `accepted` is the day on which its licence was accepted. Blocks. Raises ModelError for a name that cannot be
-    pulled or a file with a wrong SHA-256 (which is thrown away), MissingInputError when the network fails.
+    pulled or a file with a wrong SHA-256 (which is thrown away), MissingInputError when the network fails,
+    NoDeviceError where no server is reached.
     """
     entry = shelf.known.get(model)
     if entry is None:
@@ -74,6 +75,10 @@ def _fetch(entry: Known, part: Path, progress: Progress) -> None:
         if error.code == 416 and here:  # nothing is left to be sent
             return
         raise _failed(entry, f"the server says {error.code} {error.reason}") from error
+    except URLError as error:  # nobody was reached
+        raise NoDeviceError(
+            f"{urlsplit(entry.url).hostname} cannot be reached", "check the network, then try again"
+        ) from error
     except (OSError, HTTPException) as error:
         raise _failed(entry, str(getattr(error, "reason", None) or error)) from error
     if total and here < total:

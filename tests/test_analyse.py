@@ -81,7 +81,7 @@ def test_nobody_and_nothing(home: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert json.loads(said(capsys, str(home / "grey.png"), "--json"))["faces"] == []
     assert "nothing.png" in said(capsys, str(home / "nothing.png"), code=66)
     assert "models add genderage.onnx" not in said(
-        capsys, str(home / "photo.png"), "--attributes", "x", code=78
+        capsys, str(home / "photo.png"), "--attributes", "x", code=64
     )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import standins
 
-from faceswapd.core.errors import MissingInputError, ModelError, UsageError
+from faceswapd.core.errors import MissingInputError, ModelError, NoDeviceError, UsageError
 from faceswapd.inference.catalogue import Known
 from faceswapd.inference.download import pull
 from faceswapd.inference.shelf import Shelf
@@ -126,3 +126,11 @@ def test_what_cannot_be_pulled_says_so(tmp_path: Path, site: Site) -> None:
     )
     with pytest.raises(ModelError, match="no https address"):
         pull(plain, "arc", "")
+
+
+def test_no_network_is_one_clean_line(tmp_path: Path) -> None:
+    nobody = Known("arcface_112", "arc.onnx", "MIT", SHA256, "http://127.0.0.1:1/model.onnx")
+    with pytest.raises(NoDeviceError) as caught:
+        pull(Shelf(tmp_path / "models", {"arc": nobody}), "arc", "")
+    assert str(caught.value) == "127.0.0.1 cannot be reached: check the network, then try again"
+    assert caught.value.exit_code == 69
