@@ -108,7 +108,6 @@ def encoder(path: Path) -> tuple[av.container.OutputContainer, av.VideoStream]:
     stream.width, stream.height = SIZE
     stream.pix_fmt = "yuv420p"
     stream.thread_count = min(16, cores())
-    stream.thread_type = "FRAME"
     return file, stream
 
 

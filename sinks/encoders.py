@@ -66,9 +66,6 @@ class Encoder:
     options: Options = field(default_factory=dict)
     bit_rate: int | None = None
     threads: int = 1
-    side_by_side: bool = False
-    """Its threads work on pictures side by side: smaller films and busier cores than slices of one picture
-    give, but each thread keeps a picture back."""
 
     def configure(self, context: VideoCodecContext, size: Size, fps: float) -> None:
         """Sets up a codec context that is not open yet, for even `size` = (width, height)."""
@@ -78,7 +75,9 @@ class Encoder:
         context.framerate = Fraction(fps).limit_denominator(1001)
         context.gop_size = max(1, round(_KEY_S * fps))
         context.thread_count = self.threads
-        context.thread_type = "FRAME" if self.side_by_side else "SLICE"
+        # Threads on pictures side by side would make films two per cent smaller, but libx264 then codes the same
+        # pictures otherwise from run to run, and an interrupted film would not be the one of an uninterrupted run.
+        context.thread_type = "SLICE"
         context.color_range = 1  # limited, as every player expects of a film
         context.colorspace = context.color_primaries = context.color_trc = matrix_of(size)
         context.options = dict(self.options)
@@ -178,9 +177,7 @@ def settings(candidate: Candidate, size: Size, fps: float, *, live: bool, qualit
         bit_rate = round(size[0] * size[1] * fps * 0.02 * 15 ** (quality / 100))
     cores = os.cpu_count() or 1
     threads = max(1, min(4, cores // 4)) if live else min(16, cores)
-    return Encoder(
-        candidate.name, candidate.codec, candidate.pix_fmt, options, bit_rate, threads, side_by_side=not live
-    )
+    return Encoder(candidate.name, candidate.codec, candidate.pix_fmt, options, bit_rate, threads)
 
 
 def probe(encoder: Encoder, size: Size, fps: float) -> str:

@@ -2,7 +2,7 @@ import sys
 
 import av
 import pytest
-from av.codec.context import OptionType, ThreadType
+from av.codec.context import OptionType
 from av.video.codeccontext import VideoCodecContext
 
 from faceswapd.core.errors import ConfigError, UsageError
@@ -146,15 +146,6 @@ def test_live_encoders_leave_cores_to_the_picture() -> None:
     x264 = candidate("libx264").options
     assert x264["preset"] in ("superfast", "veryfast")
     assert int(x264["rc-lookahead"]) <= 10
-
-
-@pytest.mark.parametrize("live", [True, False])
-def test_threads_keep_pictures_back_only_where_nobody_waits(live: bool) -> None:
-    x264 = next(c for c in CANDIDATES if c.name == "libx264")
-    context = av.CodecContext.create("libx264", "w")
-    assert isinstance(context, VideoCodecContext)
-    settings(x264, SIZE, 30, live=live).configure(context, SIZE, 30)
-    assert context.thread_type == (ThreadType.SLICE if live else ThreadType.FRAME)
 
 
 def test_the_colour_matrix_follows_the_size() -> None:
