@@ -212,7 +212,7 @@ def user_error(refused: RpcError) -> FaceswapdError:
     kinds = [errors.FaceswapdError]
     for kind in kinds:
         kinds += kind.__subclasses__()
-    by_code = {k.code: k for k in kinds}
+    by_code = {k.code: k for k in reversed(kinds)}  # a kind of a kind has its code: the general one is meant
     more = {"rev_conflict": BusyError, "rate_limited": BusyError, "too_many": BusyError,
             "not_available": NoDeviceError, "unauthorized": ConfigError}  # fmt: skip
     usual = UsageError if refused.rpc_code in (-32601, -32602) else FaceswapdError

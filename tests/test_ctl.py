@@ -106,7 +106,7 @@ def test_each_parameter_is_read_as_its_type(daemon: Daemon) -> None:
     ("argv", "code", "says"),
     [
         (["set", "anonymize", "strength=7"], 64, "0 to 1"),
-        (["set", "anonymize", "strength=much"], 64, "no float"),
+        (["set", "anonymize", "strength=much"], 64, "no number"),
         (["set", "anonymize", "nix=1"], 64, "one of mode, strength"),
         (["set", "anonymize", "strength"], 64, "no KEY=VALUE"),
         (["set", "anonymize", "enabled=perhaps"], 64, "neither on nor off"),

@@ -265,6 +265,7 @@ def test_a_provider_that_does_not_start_is_no_silent_processor(home: Path) -> No
         InsightAnalysis("buffalo_l", provider=PROVIDERS["migraphx"], home=home)
 
 
+@pytest.mark.usefixtures("zoo")
 def test_a_pack_that_is_not_here_says_what_brings_it(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="faceswapd models pull antelopev2"):
         InsightAnalysis("antelopev2", home=tmp_path)

@@ -316,10 +316,10 @@ def test_the_last_moments_are_saved_when_asked(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("given", "says"),
     [
-        ({"quality": 101}, "record.quality"),
-        ({"segment_s": 0}, "record.segment_s"),
-        ({"segment_s": "soon"}, "record.segment_s: 'soon' is no duration"),
-        ({"max_bytes": "4X"}, "record.max_bytes: '4X' is no size"),
+        ({"quality": 101}, "--quality: "),
+        ({"segment_s": 0}, "--segment: "),
+        ({"segment_s": "soon"}, "--segment: 'soon' is no duration"),
+        ({"max_bytes": "4X"}, "--max-size: '4X' is no size"),
         ({"folders": "x"}, "folders"),
     ],
 )
