@@ -210,10 +210,10 @@ class Together:
 def test_batches_give_the_same_frames_in_the_same_order(limit_bytes: int | None) -> None:
     render, batch = Together(), Batch(4)
     line = Line(step(render), sighting=Sighting((a_face(),), detected=True), workers=2, batch=batch)
-    values = line.values(shots(203, part=50), Room(8, limit_bytes), cost=100)
+    values = line.values(shots(203, part=100), Room(8, limit_bytes), cost=100)
     assert values == [(i + 1) % 256 for i in range(203)]
     assert (max(render.sizes), sum(render.sizes)) == (batch.settled, 203) == (4, 203)
-    assert [len(t.seen) for t in line.trackers] == [50, 50, 50, 50, 3]  # no batch reaches over a part's end
+    assert [len(t.seen) for t in line.trackers] == [100, 100, 3]  # no batch reaches over a part's end
 
 
 def test_a_batch_is_not_waited_for_where_memory_is_tight() -> None:
