@@ -4,8 +4,6 @@ import ctypes
 import os
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from fractions import Fraction
 from typing import Any, TypeVar
 
@@ -112,7 +110,7 @@ class PipeWireReader:
 
     def newest(self) -> Pixels | None:
         """The newest picture, BGR, a copy; None if it was read before, or there is none yet."""
-        with self._locked() as pipewire:
+        with abi.locked(self._pipewire, self._loop) as pipewire:
             self._news.clear()
             held, self._held = self._held, None
             if not held:
@@ -127,7 +125,7 @@ class PipeWireReader:
         pipewire, loop = self._pipewire, self._loop
         if pipewire is None or loop is None:
             return
-        with self._locked():
+        with abi.locked(self._pipewire, self._loop):
             if self._stream is not None:
                 pipewire.pw_stream_destroy(self._stream)
             if self._context is not None:
@@ -141,7 +139,7 @@ class PipeWireReader:
         words = "media.type=Video media.category=Capture media.role=Screen"
         if self._label:
             words += f' target.object="{self._label}"'
-        with self._locked() as pipewire:
+        with abi.locked(self._pipewire, self._loop) as pipewire:
             self._context = pipewire.pw_context_new(pipewire.pw_thread_loop_get_loop(self._loop), None, 0)
             core = (
                 pipewire.pw_context_connect(self._context, None, 0)
@@ -231,15 +229,6 @@ class PipeWireReader:
             cropped = rows[top : region.y + region.height, left : region.x + region.width]
             rows = cropped if cropped.size else rows
         return np.asarray(cv2.cvtColor(rows, _TO_BGR[self._format]), np.uint8)
-
-    @contextmanager
-    def _locked(self) -> Iterator[ctypes.CDLL]:
-        assert self._pipewire is not None
-        self._pipewire.pw_thread_loop_lock(self._loop)
-        try:
-            yield self._pipewire
-        finally:
-            self._pipewire.pw_thread_loop_unlock(self._loop)
 
 
 def _wanted(fps: float) -> bytes:

@@ -39,6 +39,10 @@ class Portrait:
         self._make = models.load(generator)
         self.side = self._look.side
         self.template = self._look.family.template
+        made = self._generator.outputs[0].shape[-1]
+        assert made is not None, "a family's result has a size"
+        self.result_side = made
+        """Of what `moved` gives, in pixels."""
 
     def motions(self, crops: Sequence[Pixels]) -> list[Motion]:
         """What each of the faces does. Raises InferenceError."""

@@ -5,6 +5,8 @@ stable since PipeWire 0.3.40. No Python package binds them and is kept.
 """
 
 import ctypes
+from collections.abc import Iterator
+from contextlib import contextmanager
 from ctypes import (
     CFUNCTYPE,
     POINTER,
@@ -178,3 +180,14 @@ def load() -> ctypes.CDLL:
 def params(*pods: bytes) -> Any:
     """An array of pointers to pods; they are copied by the functions that take them."""
     return (c_char_p * len(pods))(*pods)
+
+
+@contextmanager
+def locked(library: ctypes.CDLL | None, loop: int | None) -> Iterator[ctypes.CDLL]:
+    """Holds off the loop's own thread, which no call on its objects may meet; gives the library."""
+    assert library is not None, "it is called between open and close"
+    library.pw_thread_loop_lock(loop)
+    try:
+        yield library
+    finally:
+        library.pw_thread_loop_unlock(loop)

@@ -11,6 +11,7 @@ from ..core.effect import Effect
 from ..core.errors import UsageError
 from ..core.frame import Matrix, Pixels
 from ..core.params import Params
+from ..faces import masks
 from ..faces.crop import enlarged, face_alpha, lay_back, moved, soft_box, take
 from ..faces.expression import LOWER, UPPER
 from ..faces.face import Face
@@ -54,6 +55,8 @@ class _Restored:
 
     portrait: Portrait
     params: RestoreExpressionParams
+    box: masks.Mask
+    """What of the result may be shown, softly; as large as the result."""
 
     def __call__(self, picture: Picture) -> Picture:
         return self.many([picture])[0]
@@ -93,7 +96,7 @@ class _Restored:
             faces, self.portrait.moved([f.worn for f in faces], now, wanted), strict=True
         ):
             into = enlarged(face.matrix, len(result) / self.portrait.side)
-            alpha = face_alpha(moved(face.face.points, into), soft_box(len(result), _FEATHER), _FEATHER)
+            alpha = face_alpha(moved(face.face.points, into), self.box, _FEATHER)
             lay_back(face.pixels, result, alpha, into)
 
 
@@ -140,4 +143,4 @@ class RestoreExpression:
         if self._portrait is None or self._portrait.model != params.model:
             self.check(params)
             self._portrait = Portrait(self._workshop.models, params.model)
-        return _Restored(self._portrait, params)
+        return _Restored(self._portrait, params, soft_box(self._portrait.result_side, _FEATHER))

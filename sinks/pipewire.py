@@ -3,8 +3,6 @@
 import ctypes
 import json
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from fractions import Fraction
 
 import numpy as np
@@ -87,7 +85,7 @@ class PipeWireSink:
             raise DeviceLostError(f"{self.name} went away ({self._error or 'PipeWire has stopped'})", _REMEDY)
         if self._state != abi.STREAMING:
             return
-        with self._locked() as pipewire:
+        with abi.locked(self._pipewire, self._loop) as pipewire:
             taken = pipewire.pw_stream_dequeue_buffer(self._stream)
             if not taken:  # the reader holds all of them: it is late, and gets the next frame
                 return
@@ -111,7 +109,7 @@ class PipeWireSink:
         if pipewire is None or loop is None:
             return
         if stream is not None:
-            with self._locked():
+            with abi.locked(self._pipewire, self._loop):
                 pipewire.pw_stream_destroy(stream)
         pipewire.pw_thread_loop_stop(loop)
         pipewire.pw_thread_loop_destroy(loop)
@@ -122,7 +120,7 @@ class PipeWireSink:
         offered = self._format(Fraction(self._fps).limit_denominator(1001))
         label = json.dumps(self._label)
         properties = f"media.class=Video/Source media.role=Camera node.name={label} node.description={label}"
-        with self._locked() as pipewire:
+        with abi.locked(self._pipewire, self._loop) as pipewire:
             self._stream = pipewire.pw_stream_new_simple(
                 pipewire.pw_thread_loop_get_loop(self._loop),
                 self._label.encode(),
@@ -178,12 +176,3 @@ class PipeWireSink:
         memory = (ctypes.c_uint8 * self._bytes).from_address(address)
         planes = np.frombuffer(memoryview(memory), np.uint8).reshape(self._size[1] * 3 // 2, self._size[0])
         bgr_to_i420(frame.pixels, out=planes)
-
-    @contextmanager
-    def _locked(self) -> Iterator[ctypes.CDLL]:
-        assert self._pipewire is not None
-        self._pipewire.pw_thread_loop_lock(self._loop)
-        try:
-            yield self._pipewire
-        finally:
-            self._pipewire.pw_thread_loop_unlock(self._loop)
