@@ -12,7 +12,8 @@ from ..sinks.develop import Developer
 from ..sinks.segments import Print
 from .film_frames import FilmOptions, Shown, Tally
 from .interpolation import Draw, Interpolation, reserve
-from .offline import Done, Room, Shot
+from .line import Done, Shot
+from .room import Room
 from .steadying import Steadying
 from .studio import Studio
 

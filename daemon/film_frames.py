@@ -12,7 +12,7 @@ from av.video.frame import VideoFrame
 from ..capture.film import Picture, Reader, Shape
 from ..capture.hwaccel import AUTO
 from ..sinks.encoders import QUALITY
-from .offline import Shot
+from .line import Shot
 
 SEGMENT_S = 20.0
 """A segment ends at the first key frame after so long, where decoding can begin again; without one, after

@@ -32,7 +32,8 @@ from ..sinks.video import CONTAINERS
 from .film_finish import Finish
 from .film_frames import FilmOptions, Told, frames
 from .journal import Journal
-from .offline import Offline, Shot
+from .line import Shot
+from .offline import Offline
 from .studio import Studio
 from .threads import one_thread_each
 from .thrift import held, thrifty
@@ -133,8 +134,10 @@ class FilmJob:
         return Film(self.source, self._decoders(), self.options.hwaccel, self.devices)
 
     def _decoders(self) -> int:
-        """Threads of the decoder: each holds a frame, which a limit on memory may not have room for."""
-        return min(4, cores()) if self.studio.max_bytes else 0
+        """Threads of the decoder. It is the quickest stage; each thread holds a frame, which a limit on memory may
+        not have room for."""
+        half = max(1, cores() // 2)
+        return min(4, half) if self.studio.max_bytes else half
 
     def _note(self, *notes: str) -> None:
         self.told.notes = (*self.told.notes, *notes)
@@ -236,7 +239,7 @@ class FilmJob:
         known = done[-1].batch if done else 0
         batch = self.studio.batch(told.total_in, room, cost, self.options.batch, known)
         offline: Offline[VideoFrame] = Offline(
-            self.studio.chain, self.studio.tracker, self.studio.pool, self.studio.disclosure, self.meter,
+            self.studio.chain, self.studio.tracker, self.studio.pool.workers, self.studio.disclosure, self.meter,
             open_=pixels, develop=developer.develop,
             watch=watch, batch=batch,
         )  # fmt: skip

@@ -21,7 +21,7 @@ from ..motion.cut import cut, held
 from ..motion.flow import FLOW_SIDE, Grey, factor, motion, reduced
 from ..sinks.samples import blank, brightness, samples
 from .film_frames import Shown
-from .offline import Done
+from .line import Done
 
 NEAR = Fraction(1, 8)
 """Of a tick: an original frame so near to it is shown as it is. 2 ms at 60 a second, more than the rounding

@@ -20,7 +20,7 @@ from .contact_sheet import ContactSheet
 from .film_frames import Told
 from .film_job import FilmJob
 from .jobs import Job
-from .offline import Shot
+from .line import Shot
 from .picture_job import PictureJob
 from .process_report import FileReport, limit, stages_of
 from .process_settings import film_options

@@ -15,7 +15,6 @@ class Room:
         self._least = self._frames = self._free = frames
         self._taken = 0
         self._changed = threading.Condition()
-        self._over = False
         self.limit_bytes = limit_bytes
         self.peak = 0
         """The most bytes that were ever taken."""
@@ -33,16 +32,19 @@ class Room:
             self._frames = frames
             self._changed.notify_all()
 
-    def take(self, cost: int) -> bool:
-        """Waits for room; False when there is no more work. One frame always fits."""
+    def take(self, cost: int) -> None:
+        """Waits for room. One frame always fits."""
         with self._changed:
-            self._changed.wait_for(lambda: self._over or self._fits(cost))
-            if self._over:
-                return False
-            self._free -= 1
-            self._taken += cost
-            self.peak = max(self.peak, self._taken)
-            return True
+            self._changed.wait_for(lambda: self._fits(cost))
+            self._enter(cost)
+
+    def offer(self, cost: int) -> bool:
+        """Whether there was room; it is taken then."""
+        with self._changed:
+            fits = self._fits(cost)
+            if fits:
+                self._enter(cost)
+            return fits
 
     def give(self, cost: int) -> None:
         """A frame is done with."""
@@ -51,14 +53,13 @@ class Room:
             self._taken -= cost
             self._changed.notify_all()
 
-    def end(self) -> None:
-        """Nobody waits any longer."""
-        with self._changed:
-            self._over = True
-            self._changed.notify_all()
-
     def _fits(self, cost: int) -> bool:
         if self._taken == 0:
             return True
         fits = self._free > 0 and (self.limit_bytes is None or self._taken + cost <= self.limit_bytes)
         return fits and not self._tight()
+
+    def _enter(self, cost: int) -> None:
+        self._free -= 1
+        self._taken += cost
+        self.peak = max(self.peak, self._taken)

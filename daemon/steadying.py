@@ -8,7 +8,7 @@ from av.video.frame import VideoFrame
 from ..core.frame import Pixels
 from ..motion.steady import Carry, Look, carry, look, steady
 from ..sinks.samples import samples
-from .offline import Done, Shot
+from .line import Done, Shot
 
 
 class Steadying:

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,10 +15,10 @@ from faceswapd.core.frame import Frame, Pixels
 from faceswapd.core.meter import Meter
 from faceswapd.core.params import Params
 from faceswapd.daemon.batch import Batch
-from faceswapd.daemon.offline import Offline, Shot
+from faceswapd.daemon.line import Shot
+from faceswapd.daemon.offline import Offline
 from faceswapd.daemon.room import Room
 from faceswapd.faces.face import Face, Sighting
-from faceswapd.inference.pool import Pool
 from faceswapd.processors.chain import Chain, Step
 from faceswapd.processors.processor import Picture, Render
 from faceswapd.trust.disclosure import Disclosure
@@ -53,7 +54,7 @@ class Line:
     def __init__(
         self, *steps: Step, sighting: Sighting | None = None, workers: int = 4, batch: Batch | None = None
     ) -> None:
-        self.pool, self.meter = Pool("test", workers), Meter()
+        self.meter = Meter()
         self.trackers: list[Tracker] = []
 
         def tracker() -> Tracker:
@@ -65,8 +66,8 @@ class Line:
             return after
 
         self.offline: Offline[Pixels] = Offline(
-            Chain(steps), tracker, self.pool, Disclosure(), self.meter,
-            open_=lambda image: image, develop=develop, batch=batch,
+            Chain(steps), tracker, workers, Disclosure(), self.meter,
+            open_=lambda image: image, develop=develop, batch=batch or Batch(),
         )  # fmt: skip
 
     def values(self, source: Iterator[Shot[Pixels]], room: Room | None = None, cost: int = 1) -> list[int]:
@@ -81,8 +82,7 @@ class Line:
 @pytest.fixture(autouse=True)
 def no_thread_is_left() -> Iterator[None]:
     yield
-    names = {t.name for t in threading.enumerate()}
-    assert not names & {"decode", "track"}
+    assert not [t.name for t in threading.enumerate() if t.name.startswith("offline")]
 
 
 def uneven(picture: Picture) -> Picture:
@@ -177,12 +177,62 @@ def test_a_swapped_face_has_the_badge() -> None:
     assert done.image.max() > 200
 
 
+def test_one_frame_is_tracked_at_a_time_and_no_more_are_rendered_than_there_are_workers() -> None:
+    inside, most, lock = (
+        dict.fromkeys(("track", "render"), 0),
+        dict.fromkeys(("track", "render"), 0),
+        threading.Lock(),
+    )
+
+    def within(stage: str) -> None:
+        with lock:
+            inside[stage] += 1
+            most[stage] = max(most[stage], inside[stage])
+        time.sleep(0.003)
+        with lock:
+            inside[stage] -= 1
+
+    class Slow(Tracker):
+        def track(self, frame: Frame, every_frame: bool) -> Sighting:
+            within("track")
+            return super().track(frame, every_frame)
+
+    def render(picture: Picture) -> Picture:
+        within("render")
+        return picture
+
+    tracker = Slow()
+    line = Line(step(render), workers=2)
+    line.offline = replace(line.offline, tracker=lambda: tracker)
+    assert line.values(shots(40), Room(16)) == list(range(40))
+    assert tracker.seen == list(range(40))
+    assert most == {"track": 1, "render": 2}
+
+
+def test_whoever_interrupts_is_obeyed_at_once() -> None:
+    def interrupts(picture: Picture) -> Picture:
+        if threading.current_thread() is threading.main_thread():
+            raise KeyboardInterrupt
+        time.sleep(0.005)
+        return picture
+
+    line, read = Line(step(interrupts), workers=2), list[int]()
+
+    def source() -> Iterator[Shot[Pixels]]:
+        for shot in shots(10_000):
+            read.append(shot.n)
+            yield shot
+
+    with pytest.raises(KeyboardInterrupt):
+        line.values(source())
+    assert len(read) < 1000
+
+
 def test_closing_it_early_ends_the_threads() -> None:
     line, room = Line(step(uneven)), Room(8)
     run = line.offline.run(shots(1000), room, 1)
     next(run)
-    run.close()
-    assert line.pool.pending == 0
+    run.close()  # and the fixture looks for them
 
 
 class Together:
