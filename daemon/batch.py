@@ -75,11 +75,15 @@ class Batch:
         goes on in the same way."""
         with self._lock:
             if not self._settled and any(len(times) > 1 for times in self._times.values()):
-                self._settle(self._best)
+                self._settle(self._trial if self._gains() else self._best)
+
+    def _gains(self) -> bool:
+        """The size on trial is faster than the best before it, as far as it is timed."""
+        now, before = (self._times[size][1:] for size in (self._trial, self._best))
+        return bool(now) and (self._trial == self._best or min(now) <= GAIN * min(before))
 
     def _judge(self) -> None:
-        now, before = (min(self._times[size][1:]) for size in (self._trial, self._best))
-        if self._trial > 1 and now > GAIN * before:
+        if not self._gains():
             self._settle(self._best)
             return
         self._best, self._under_way = self._trial, 0

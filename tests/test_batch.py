@@ -79,3 +79,21 @@ def test_what_is_known_at_the_end_of_a_part_holds() -> None:
     assert batch.settled == 0
     batch.part_ends()
     assert batch.settled == batch.next() >= 1
+
+
+@pytest.mark.parametrize(
+    ("batches", "gain", "size"),
+    [
+        (5, 2.0, 1),  # of a new size the first batch says nothing
+        (6, 2.0, 2),
+        (6, 1.01, 1),
+        (8, 2.0, 2),
+        (10, 2.0, 4),
+        (10, 0.5, 1),
+    ],
+)
+def test_the_end_of_a_part_takes_the_fastest_that_is_timed(batches: int, gain: float, size: int) -> None:
+    batch = Batch(MOST)
+    run(batch, lambda size: 10 / gain ** (size.bit_length() - 1), batches)
+    batch.part_ends()
+    assert batch.settled == batch.next() == size
