@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ..core.errors import BadInputError, MissingInputError
 from ..core.frame import Pixels
 from .exif import cleaned, orientation
+from .still import FORMATS
 
 Deep = NDArray[np.uint8] | NDArray[np.uint16]
 
@@ -77,7 +78,7 @@ def load(path: Path) -> Original:
     if stored is None or not stored.size:
         if cv2.haveImageReader(str(path)):  # it begins as a picture does
             raise BadInputError(f"picture {path} is damaged", "get it anew")
-        raise BadInputError(f"{path} is no picture", "JPEG, PNG, WebP, AVIF, TIFF and BMP work")
+        raise BadInputError(f"{path} is no picture", f"{FORMATS} work")
     if stored.dtype not in (np.uint8, np.uint16):
         raise BadInputError(f"picture {path} has {stored.dtype} pixels", "save it with 8 or 16 bits")
     metadata = {int(k): np.asarray(b).tobytes() for k, b in zip(kinds, blocks, strict=True)}

@@ -10,8 +10,10 @@ from ..core.frame import Pixels
 from ..core.settings import Size
 from .source import Shot
 
-SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".jpe", ".png", ".tif", ".tiff", ".webp"})
+SUFFIXES = frozenset({".avif", ".bmp", ".jpeg", ".jpg", ".jpe", ".png", ".tif", ".tiff", ".webp"})
 """What is taken for a picture by its name; everything else is tried as a film."""
+FORMATS = "JPEG, PNG, WebP, AVIF, TIFF and BMP"
+"""The same for people."""
 
 
 def load_picture(path: Path) -> Pixels:
@@ -33,7 +35,7 @@ def load_picture(path: Path) -> Pixels:
     except cv2.error:  # an empty file, or more pixels than OpenCV allows
         pixels = None
     if pixels is None:
-        raise BadInputError(f"picture {path}", "it is damaged or in an unknown format; PNG and JPEG work")
+        raise BadInputError(f"picture {path}", f"it is damaged or in an unknown format; {FORMATS} work")
     return np.asarray(pixels, np.uint8)
 
 

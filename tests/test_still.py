@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from faceswapd.capture.still import Still, load_picture
+from faceswapd.capture.sources import make_source
+from faceswapd.capture.still import FORMATS, SUFFIXES, Still, load_picture
 from faceswapd.core.errors import BadInputError, MissingInputError
 from faceswapd.core.frame import Pixels
 
@@ -66,12 +67,26 @@ def test_transparency_and_grey_become_bgr(tmp_path: Path) -> None:
         assert load_picture(tmp_path / name).shape == (4, 6, 3)
 
 
+@pytest.mark.parametrize("suffix", sorted(SUFFIXES))
+def test_every_format_that_is_named_is_read(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"photo{suffix}"
+    path.write_bytes(cv2.imencode(suffix, corners())[1].tobytes())
+    still = make_source(str(path), (1280, 720), 30)
+
+    assert isinstance(still, Still)
+    still.open()
+    assert still.read().pixels[5, 5].astype(int) == pytest.approx((0, 0, 255), abs=20)
+    assert suffix[1:3] in {name[:2].lower() for name in FORMATS.replace(" and", ",").split(", ")}
+
+
 @pytest.mark.parametrize("content", [b"", b"not a picture", b"\xff\xd8\xff\xe0" + bytes(20)])
 def test_what_is_no_picture_is_bad_input(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "photo.jpg"
     path.write_bytes(content)
 
-    with pytest.raises(BadInputError, match=r"photo\.jpg: it is damaged or in an unknown format"):
+    with pytest.raises(
+        BadInputError, match=rf"photo\.jpg: it is damaged or in an unknown format; {FORMATS} work"
+    ):
         Still(path).open()
 
 
