@@ -3,7 +3,7 @@
 import shutil
 import subprocess
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import av
 import structlog
@@ -23,8 +23,11 @@ log = structlog.get_logger(__name__)
 FORMATS = {"udp": "mpegts", "rtmp": "flv", "rtmps": "flv", "rtsp": "rtsp", "srt": "mpegts"}
 """What each scheme carries."""
 _TIMEOUT_S = 5.0
+_PORTLESS = frozenset({"rtmp", "rtmps", "rtsp"})
+"""Schemes with a port of their own; the others are told which."""
+_DATAGRAM = 1316
+"""Bytes: seven packets of a transport stream, so that none is cut in two and no datagram is cut on its way."""
 _OPTIONS = {
-    "udp": {"pkt_size": "1316"},  # seven packets of a transport stream: no datagram is cut on its way
     "rtmp": {"flvflags": "no_duration_filesize"},
     "rtmps": {"flvflags": "no_duration_filesize"},
     "rtsp": {"rtsp_transport": "tcp"},
@@ -54,12 +57,13 @@ class PushSink:
     ) -> None:
         """Raises UsageError for an address that nothing can be sent to, or an odd size."""
         parts = urlsplit(url)
-        if parts.scheme not in FORMATS or not parts.hostname:
-            raise UsageError(f"output {url}", f"send to {', '.join(f'{s}://HOST' for s in FORMATS)}")
+        if parts.scheme not in FORMATS or not parts.hostname or not _has_port(parts):
+            forms = (f"{s}://HOST{'' if s in _PORTLESS else ':PORT'}" for s in FORMATS)
+            raise UsageError(f"output {url}", f"send to {', '.join(forms)}")
         if size[0] % 2 or size[1] % 2:
             raise UsageError(f"output size {size[0]}x{size[1]}", "give an even width and an even height")
         self._url, self._scheme = url, parts.scheme
-        self._where = f"{parts.scheme}://{parts.hostname}"
+        self._where = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
         self._size, self._fps, self._clock = size, fps, clock
         self._wanted, self._quality, self._timeout_s = encoder, quality, timeout_s
         self._planes = Planes()
@@ -72,7 +76,7 @@ class PushSink:
 
     @property
     def name(self) -> str:
-        """Scheme and host: the rest of the address may hold a stream's secret key."""
+        """Scheme, host and port: the rest of the address may hold a stream's secret key."""
         return self._where
 
     def open(self) -> None:
@@ -82,7 +86,7 @@ class PushSink:
         )
         options = _OPTIONS.get(self._scheme, {})
         try:
-            target: Any = self._srt() if self._scheme == "srt" else self._url
+            target: Any = self._srt() if self._scheme == "srt" else _with_datagrams(self._url)
             out = av.open(
                 target, "w", format=FORMATS[self._scheme], options=options,
                 timeout=None if self._scheme == "srt" else self._timeout_s,
@@ -141,7 +145,10 @@ class PushSink:
         helper, self._helper = self._helper, None
         if helper is not None:
             assert helper.stdin is not None
-            helper.stdin.close()
+            try:
+                helper.stdin.close()
+            except OSError as error:  # it has ended, with some of the stream still in the pipe
+                log.debug("push.unclosed", to=self.name, error=_reason(error))
             try:
                 helper.wait(self._timeout_s)
             except subprocess.TimeoutExpired:
@@ -173,6 +180,23 @@ class _Pipe:
         written: int = self._pipe.write(data)
         self._pipe.flush()
         return written
+
+
+def _has_port(parts: SplitResult) -> bool:
+    """A port from 1 to 65535, or none where the scheme has its own."""
+    try:
+        return bool(parts.port) or (parts.port is None and parts.scheme in _PORTLESS)
+    except ValueError:  # no number, or too large
+        return False
+
+
+def _with_datagrams(url: str) -> str:
+    """A UDP address that says how large datagrams are; PyAV passes options on to a format, not to a protocol."""
+    parts = urlsplit(url)
+    if parts.scheme != "udp" or "pkt_size=" in parts.query:
+        return url
+    size = f"pkt_size={_DATAGRAM}"
+    return parts._replace(query=f"{parts.query}&{size}" if parts.query else size).geturl()
 
 
 def _reason(error: Exception) -> str:

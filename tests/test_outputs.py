@@ -31,9 +31,9 @@ def made(*words: str) -> list[Sink]:
         ("pipewire:my camera", "pipewire:my camera", "virtual-camera"),
         ("mjpeg:", "http://127.0.0.1:7867/", "stream"),
         ("mjpeg:8090", "http://127.0.0.1:8090/", "stream"),
-        ("udp://10.0.0.2:5000", "udp://10.0.0.2", "stream"),
+        ("udp://10.0.0.2:5000", "udp://10.0.0.2:5000", "stream"),
         ("rtmp://host/live/secret", "rtmp://host", "stream"),
-        ("srt://host:9000?mode=caller", "srt://host", "stream"),
+        ("srt://host:9000?mode=caller", "srt://host:9000", "stream"),
     ],
 )
 def test_what_the_words_mean(word: str, name: str, is_a: str) -> None:

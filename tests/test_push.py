@@ -81,6 +81,22 @@ def test_a_transport_stream_over_udp_is_received() -> None:
     assert got == [*range(got[0], got[0] + 20)]
 
 
+@pytest.mark.parametrize(("query", "most"), [("", 7 * 188), ("?pkt_size=188", 188), ("?ttl=1", 7 * 188)])
+def test_datagrams_are_whole_packets(query: str, most: int, caplog: pytest.LogCaptureFixture) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
+        receiver.bind(("127.0.0.1", 0))
+        receiver.settimeout(5)
+        port = receiver.getsockname()[1]
+        sink = push(f"udp://127.0.0.1:{port}{query}")
+        sink.open()
+        with showing(sink):
+            sizes = [len(receiver.recv(65536)) for _ in range(10)]
+    assert sink.name == f"udp://127.0.0.1:{port}"
+    assert max(sizes) <= most
+    assert not any(size % 188 for size in sizes)
+    assert not caplog.records  # PyAV tells of options that nobody took
+
+
 @pytest.mark.skipif(not shutil.which("ffmpeg"), reason="ffmpeg, which plays the server, is not installed")
 @pytest.mark.parametrize(
     ("scheme", "listen"), [("rtmp", ["-listen", "1"]), ("rtsp", ["-rtsp_flags", "listen"])]
@@ -99,7 +115,7 @@ def test_a_server_gets_the_stream(tmp_path: Path, scheme: str, listen: list[str]
         with showing(sink):
             time.sleep(2)
         server.wait(15)
-    assert sink.name == f"{scheme}://127.0.0.1"  # not its key
+    assert sink.name == f"{scheme}://127.0.0.1:{port}"  # not its key
     with av.open(str(film)) as received:
         got = numbers(received, 1000)
     assert len(got) > 30
@@ -108,9 +124,12 @@ def test_a_server_gets_the_stream(tmp_path: Path, scheme: str, listen: list[str]
 
 @pytest.mark.parametrize("scheme", ["rtmp", "rtsp"])
 def test_nobody_there_is_said_and_the_sink_can_be_opened_again(scheme: str) -> None:
-    sink = push(f"{scheme}://127.0.0.1:{free_port()}/live/secret")
+    port = free_port()
+    sink = push(f"{scheme}://me:secret@127.0.0.1:{port}/live/secret")
     for _ in range(2):
-        with pytest.raises(NoDeviceError, match=f"nothing can be sent to {scheme}://127.0.0.1 ") as refused:
+        with pytest.raises(
+            NoDeviceError, match=f"nothing can be sent to {scheme}://127.0.0.1:{port} "
+        ) as refused:
             sink.open()
         assert "secret" not in str(refused.value)
 
@@ -136,7 +155,7 @@ def test_a_receiver_that_goes_away_is_a_loss(tmp_path: Path) -> None:
             sink.put(frame(0, picture(*SIZE)))
             time.sleep(0.01)
 
-    with pytest.raises(DeviceLostError, match=r"rtmp://127\.0\.0\.1 takes no more"):
+    with pytest.raises(DeviceLostError, match=rf"rtmp://127\.0\.0\.1:{port} takes no more"):
         go_on()
     sink.close()
 
@@ -170,7 +189,29 @@ def test_srt_goes_through_the_systems_ffmpeg(tmp_path: Path) -> None:
     assert got == [*range(got[0], got[0] + len(got))]
 
 
-@pytest.mark.parametrize("url", ["http://host/x", "udp://", "rtmp:///x"])
+def test_an_ffmpeg_that_ends_is_a_loss_and_no_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = tmp_path / "ffmpeg"
+    program.write_text("#!/bin/sh\nexit 1\n")
+    program.chmod(0o700)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    sink = push("srt://127.0.0.1:9000")
+
+    def go_on() -> None:
+        for n in range(300):
+            sink.put(frame(n, picture(*SIZE)))
+            time.sleep(0.01)
+
+    for _ in range(2):  # it can be opened again
+        sink.open()
+        with pytest.raises(DeviceLostError, match=r"srt://127\.0\.0\.1:9000 takes no more"):
+            go_on()
+        sink.close()
+
+
+@pytest.mark.parametrize(
+    "url", ["http://host/x", "udp://", "rtmp:///x", "udp://host", "udp://host:0", "udp://host:mpeg", "srt://host?x=1",
+            "rtsp://host:99999"]
+)  # fmt: skip
 def test_what_is_no_address_is_refused(url: str) -> None:
     with pytest.raises(UsageError, match="send to"):
         push(url)
