@@ -23,6 +23,7 @@ from ..sinks.picture import save
 from . import config, places
 from .logs import configure
 from .options import analysis_options, check_analysis
+from .precheck import check_models
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -50,6 +51,7 @@ def analyse(args: argparse.Namespace) -> int:
     configure(logging.WARNING)
     settings = config.load({"analysis": analysis_options(args)}, args.config)
     check_analysis(args, settings.analysis)
+    check_models(settings, places.data_dir() / "models", args.config)
     if args.save is not None and args.save.exists():
         raise UsageError(f"{args.save} exists", "choose another name for the copy")
     seen, pixels = _look(load(args.photo).pixels, settings)

@@ -1,11 +1,15 @@
-"""What is wrong with a chain, said before anything is opened or loaded."""
+"""What is wrong with a chain or with the analysis, said before anything is opened or loaded."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ..core.errors import ConfigError, ModelError, UsageError
+from ..core.errors import ConfigError, FaceswapdError, ModelError, UsageError
 from ..core.settings import Settings
+from ..inference import packs
+from ..inference.detectors import check_detector
 from ..inference.engine import Runner
+from ..inference.picture_model import check_model
 from ..inference.shelf import Shelf
 from ..processors.chain import ChainBuilder
 from ..processors.library import Library
@@ -32,18 +36,42 @@ def check_chain(settings: Settings, library: Library, models: Path, config_file:
     models: the folder of the user's. ModelError for a model that is known and not here.
     """
     builder = ChainBuilder(registry(Workshop(_Unloaded(Shelf(models)), library)))
+    _blame(lambda said: builder.check(said.processors), settings, config_file)
+
+
+def check_models(settings: Settings, models: Path, config_file: Path | None = None) -> None:
+    """Raises as `check_chain` for a model of the analysis: UsageError or ConfigError for one that does not exist, that
+    does something else or that cannot be shown what it is asked to look at, ModelError for one that is not here."""
+    shelf = Shelf(models)
+
+    def check(said: Settings) -> None:
+        analysis = said.analysis
+        if analysis.detector:
+            check_detector(shelf, analysis.detector, analysis.detector_side)
+        if analysis.landmarks:
+            check_model(shelf, analysis.landmarks, "landmarks")
+        if analysis.attributes:
+            check_model(shelf, analysis.attributes, "attributes")
+        if analysis.backend == "insightface":
+            packs.module("app")
+            packs.found(analysis.pack)
+
+    _blame(check, settings, config_file)
+
+
+def _blame(check: Callable[[Settings], None], settings: Settings, config_file: Path | None) -> None:
+    """Checks; what is wrong without the command line too is the configuration's mistake."""
     try:
-        builder.check(settings.processors)
+        check(settings)
     except UsageError as error:
-        if _says(builder, config_file, str(error)):
+        if _wrong(check, config.load({}, config_file)) == str(error):
             raise ConfigError(f"configuration: {error.what}", error.remedy) from None
         raise
 
 
-def _says(builder: ChainBuilder, config_file: Path | None, error: str) -> bool:
-    """The same is wrong without the command line."""
+def _wrong(check: Callable[[Settings], None], settings: Settings) -> str:
     try:
-        builder.check(config.load({}, config_file).processors)
-    except UsageError as other:
-        return str(other) == error
-    return False
+        check(settings)
+    except FaceswapdError as error:
+        return str(error)
+    return ""

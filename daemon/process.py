@@ -21,7 +21,7 @@ from . import places
 from .html_report import check, write
 from .jobs import plan
 from .logs import configure
-from .precheck import check_chain
+from .precheck import check_chain, check_models
 from .process_options import add_process_options
 from .process_report import FileReport, failure, show, summed, to_json
 from .process_run import Run
@@ -107,6 +107,7 @@ def _call(args: argparse.Namespace, library: Library, bar: Bar, *, alone: bool) 
     with ExitStack() as house:
         settings, limit = process_settings(args, library), max_bytes(args.max_memory)
         check_chain(settings, library, places.data_dir() / "models", args.config)
+        check_models(settings, places.data_dir() / "models", args.config)
         studio = open_studio(house, settings, library, __version__, places.cache_dir(), limit)
         run = Run(studio, args, bar, alone=alone and len(jobs) == 1)
         run.all(jobs)

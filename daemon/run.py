@@ -27,7 +27,7 @@ from .app import App, Ending
 from .logs import Relay, configure
 from .options import run_settings
 from .outputs import how_to_get_one, make_outputs
-from .precheck import check_chain
+from .precheck import check_chain, check_models
 from .recorders import Recorders
 from .report import Report, report, show, to_json
 from .state import StateBoard
@@ -46,6 +46,7 @@ def run(args: argparse.Namespace) -> int:
     library = Library(places.data_dir())
     settings = wearing(settings, library, args.face, args.consent, chosen=args.processors is not None)
     check_chain(settings, library, places.data_dir() / "models", args.config)
+    check_models(settings, places.data_dir() / "models", args.config)
     app = _app(settings, library, overwrite=args.overwrite)
     app.relay, app.on_ready, app.show_link = relay, _say_ready, sys.stderr.isatty()
     ending = serve(app)

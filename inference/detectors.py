@@ -14,6 +14,7 @@ from .catalogue import family_of
 from .engine import Models, Tensor
 from .picture_model import check_model
 from .shaped_model import ShapedModel
+from .shelf import Shelf
 
 KINDS: tuple[blaze.Range, ...] = ("full", "short")
 """The full-range detector finds faces from a tenth of the frame's height; the short-range one finds those
@@ -59,6 +60,16 @@ class BlazePair:
         return found
 
 
+def check_detector(shelf: Shelf, model: str, side: int = 0) -> None:
+    """Without loading it: raises as `check_model`, and UsageError for a size that it cannot be shown."""
+    check_model(shelf, model, "detector")
+    own = shelf.card(model).side
+    if side and own and side != own:
+        raise UsageError(f"detector {model} takes {own} pixels a side, not {side}", "leave detector_side out")
+    if side < 0 or side % STEP:
+        raise UsageError(f"detector_side {side}", f"give a multiple of {STEP}: 320, 480, 640, 960")
+
+
 class ShelfDetector:
     """A detector of the user's. Every look is thorough. `detect` is for any number of threads."""
 
@@ -68,15 +79,9 @@ class ShelfDetector:
         Loads it and runs it once on black (blocks). Raises ModelError with the command that brings the model,
         and UsageError for one that is no detector or does not take that size.
         """
-        check_model(models.shelf, model, "detector")
+        check_detector(models.shelf, model, side)
         card = models.shelf.card(model)
         family = family_of(card.family)
-        if side and card.side and side != card.side:
-            raise UsageError(
-                f"detector {model} takes {card.side} pixels a side, not {side}", "leave detector_side out"
-            )
-        if side < 0 or side % STEP:
-            raise UsageError(f"detector_side {side}", f"give a multiple of {STEP}: 320, 480, 640, 960")
         self.model = model
         self.side = card.side or side or SIDE
         self._square = card.side > 0

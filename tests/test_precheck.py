@@ -1,14 +1,18 @@
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import detector_standins
 import pytest
 import standins
 
 from faceswapd.core.errors import ConfigError, FaceswapdError, ModelError, UsageError
 from faceswapd.core.settings import ProcessorSettings, Settings
-from faceswapd.daemon import config
+from faceswapd.daemon import config, places
 from faceswapd.daemon.cli import main
 from faceswapd.daemon.precheck import check_chain
+from faceswapd.inference.shelf import Shelf
 from faceswapd.processors.library import Library
 
 ASSETS = Path(__file__).parent / "assets"
@@ -21,6 +25,20 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     standins.shelf(folder, "inswapper_128", "w600k_r50", "gfpgan_1.4", "xseg_1")
     Library(folder).add(ASSETS / "astronaut.png", "ada", "public-domain")
     return folder
+
+
+@pytest.fixture
+def places_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder with an empty configuration; the user's models are a detector and one that tells sex and age."""
+    monkeypatch.setattr(places, "data_dir", lambda: tmp_path)
+    monkeypatch.setattr(places, "cache_dir", lambda: tmp_path / "cache")
+    standins.shelf(tmp_path, "genderage")
+    (tmp_path / "reds.onnx").write_bytes(detector_standins.scrfd())
+    Shelf(tmp_path / "models").add(tmp_path / "reds.onnx", "reds", "scrfd")
+    (tmp_path / "config.toml").touch()
+    before = signal.getsignal(signal.SIGTERM)
+    yield tmp_path
+    signal.signal(signal.SIGTERM, before)
 
 
 def check(home: Path, name: str, **params: Any) -> None:
@@ -104,3 +122,49 @@ def test_nothing_is_opened_before_it(
     assert main([*words, "--set", "mesh_swap.face=nobody"]) == 64
     assert "no face is called 'nobody'" in capsys.readouterr().err
     assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "table", "says"),
+    [
+        (["--detector", "nix"], 'detector = "nix"', "no model is called 'nix'"),
+        (["--detector", "genderage"], 'detector = "genderage"', "is no detector but an attribute model"),
+        (["--landmarks", "reds"], 'landmarks = "reds"', "model reds is no landmark model but a detector"),
+        (["--attributes", "nix"], 'attributes = "nix"', "no model is called 'nix'"),
+        (
+            ["--detector", "reds", "--detector-side", "330"],
+            'detector = "reds"\ndetector_side = 330',
+            "detector_side 330: give a multiple of 32",
+        ),
+    ],
+)
+def test_a_wrong_model_of_the_analysis_is_the_mistake_of_whoever_names_it(
+    places_of: Path, capsys: pytest.CaptureFixture[str], words: list[str], table: str, says: str
+) -> None:
+    file = places_of / "config.toml"
+    photo = str(ASSETS / "astronaut.png")
+    commands = (
+        ["run", "--source", "pattern:", "--output", "none", "--no-control", "--for", "1"],
+        ["process", photo, "-o", str(places_of / "out.png")],
+        ["face", "analyse", photo],
+    )
+    for command in commands:
+        file.write_text("")
+        assert main([*command, "--config", str(file), *words]) == 64
+        assert says in (said := capsys.readouterr().err)
+        assert "configuration" not in said
+        file.write_text(f"[analysis]\n{table}\n")
+        assert main([*command, "--config", str(file)]) == 78
+        assert (said := capsys.readouterr().err).startswith("faceswapd: configuration: ")
+        assert says in said
+        assert said.count("\n") == 1
+    assert not (places_of / "out.png").exists()
+
+
+def test_a_model_of_the_analysis_that_is_not_here_is_told_before_the_camera_is_opened(
+    places_of: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["run", "--source", "nowhere.mp4", "--output", "none", "--no-control"]
+
+    assert main([*words, "--detector", "yunet", "--config", str(places_of / "config.toml")]) == 78
+    assert "faceswapd models pull yunet" in capsys.readouterr().err
