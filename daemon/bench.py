@@ -36,11 +36,12 @@ from ..sinks.fanout import Fanout
 from ..sinks.memory import MemorySink
 from ..trust.disclosure import Disclosure
 from ..trust.failclosed import Gate, Policy
-from . import places
+from . import config, places
 from .lag import watch_lag
 from .live import Frames, Live
 from .logs import configure
-from .options import analysis_options
+from .options import analysis_options, check_analysis
+from .precheck import check_analysis_models
 from .run import loop_factory
 from .threads import share_cores
 
@@ -104,7 +105,9 @@ def bench(args: argparse.Namespace) -> int:
             f"nothing to time with --only {args.only} --seconds {args.seconds:g}", f"known: {known}"
         )
     configure(logging.WARNING)
-    chosen = AnalysisSettings(**(analysis_options(args) or {}))
+    chosen = config.of_line({"analysis": analysis_options(args)}).analysis
+    check_analysis(args, chosen)
+    check_analysis_models(chosen, places.data_dir() / "models")
     _settle_engines(chosen)
     results = [measure(case, args.seconds, chosen) for case in wanted]
     if args.json:

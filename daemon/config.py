@@ -64,6 +64,15 @@ def load(
     )
 
 
+def of_line(options: Mapping[str, Any]) -> Settings:
+    """The settings that `options` (from the command line) alone say, whatever file and environment do.
+
+    Raises UsageError, which names the option.
+    """
+    values = _merged(msgspec.to_builtins(Settings()), {k: v for k, v in options.items() if v is not None})
+    return _converted(values, UsageError, _LINE)
+
+
 def parse_size(text: str) -> Size:
     """`1280x720` -> (1280, 720). Raises ValueError."""
     match = re.fullmatch(r"(\d{1,5})x(\d{1,5})", text.strip().lower())

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from ..core.errors import ConfigError, FaceswapdError, ModelError, UsageError
-from ..core.settings import Settings
+from ..core.settings import AnalysisSettings, Settings
 from ..inference import packs
 from ..inference.detectors import check_detector
 from ..inference.engine import Runner
@@ -40,23 +40,23 @@ def check_chain(settings: Settings, library: Library, models: Path, config_file:
 
 
 def check_models(settings: Settings, models: Path, config_file: Path | None = None) -> None:
-    """Raises as `check_chain` for a model of the analysis: UsageError or ConfigError for one that does not exist, that
-    does something else or that cannot be shown what it is asked to look at, ModelError for one that is not here."""
+    """Raises as `check_chain` for a model of the analysis that does not exist or does something else."""
+    _blame(lambda said: check_analysis_models(said.analysis, models), settings, config_file)
+
+
+def check_analysis_models(analysis: AnalysisSettings, models: Path) -> None:
+    """Raises UsageError for a model that does not exist, that does something else or that cannot be shown what it is
+    asked to look at, ModelError for one that is not here, ConfigError where insightface is asked for and is not."""
     shelf = Shelf(models)
-
-    def check(said: Settings) -> None:
-        analysis = said.analysis
-        if analysis.detector:
-            check_detector(shelf, analysis.detector, analysis.detector_side)
-        if analysis.landmarks:
-            check_model(shelf, analysis.landmarks, "landmarks")
-        if analysis.attributes:
-            check_model(shelf, analysis.attributes, "attributes")
-        if analysis.backend == "insightface":
-            packs.module("app")
-            packs.found(analysis.pack)
-
-    _blame(check, settings, config_file)
+    if analysis.detector:
+        check_detector(shelf, analysis.detector, analysis.detector_side)
+    if analysis.landmarks:
+        check_model(shelf, analysis.landmarks, "landmarks")
+    if analysis.attributes:
+        check_model(shelf, analysis.attributes, "attributes")
+    if analysis.backend == "insightface":
+        packs.module("app")
+        packs.found(analysis.pack)
 
 
 def _blame(check: Callable[[Settings], None], settings: Settings, config_file: Path | None) -> None:

@@ -168,3 +168,31 @@ def test_a_model_of_the_analysis_that_is_not_here_is_told_before_the_camera_is_o
 
     assert main([*words, "--detector", "yunet", "--config", str(places_of / "config.toml")]) == 78
     assert "faceswapd models pull yunet" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        (["--detector", "nix"], 64, "no model is called 'nix': see `faceswapd models list`"),
+        (["--landmarks", "genderage"], 64, "model genderage is no landmark model but an attribute model"),
+        (["--detector", "yunet"], 78, "model yunet is not here: faceswapd models pull yunet"),
+        (["--detector-side", "320"], 64, "--detector-side is for a detector of yours only"),
+        (["--analysis-pack", "buffalo_s"], 64, "--analysis-pack is for insightface only"),
+        (["--detector", "reds", "--detector-side", "4096"], 64, "--detector-side: Expected `int` <= 2048"),
+    ],
+)
+def test_the_bench_checks_what_it_is_told_and_no_configuration(
+    places_of: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    words: list[str],
+    code: int,
+    says: str,
+) -> None:
+    (places_of / "broken.toml").write_text('[analysis]\ndetector = "nix"\n')
+    monkeypatch.setattr(config, "default_path", lambda: places_of / "broken.toml")
+
+    assert main(["bench", "--only", "passthrough", "--seconds", "0.1", *words]) == code
+    said = capsys.readouterr().err
+    assert said.startswith(f"faceswapd: {says}")
+    assert said.count("\n") == 1
