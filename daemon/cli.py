@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 from ..core.errors import FaceswapdError, UsageError
 from .model_options import add_models_options
-from .options import add_analyse_options, add_analysis_options, add_run_options
+from .options import add_analyse_options, add_analysis_options, add_config_option, add_run_options
 from .process_options import add_process_options, joined
 
 Command = Callable[[argparse.Namespace], int]
@@ -75,6 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     add.add_argument("photo")
     add.add_argument("--name", required=True)
     add.add_argument("--consent", metavar="self|permission|public-domain|synthetic")
+    add_config_option(add)
     actions.add_parser("list", help="list them").add_argument("--json", action="store_true")
     actions.add_parser("remove", help="remove one, its photo and its record").add_argument("name")
     add_analyse_options(actions.add_parser("analyse", help="what is seen in a photo; nothing is kept of it"))

@@ -67,19 +67,24 @@ def _desktop(console: Console, monitors: "tuple[Monitor, ...]", windows: "tuple[
 
 
 def face(args: argparse.Namespace) -> int:
-    """Adds, lists and removes the faces that can be worn."""
+    """Adds, lists and removes the faces that can be worn; a photo's face is found by what a run would use."""
     from ..inference.engines import Engines
     from ..processors.analysis import Analysis
     from ..processors.library import Library, face_finder
+    from . import config
+    from .precheck import check_models
 
     configure(logging.WARNING)
     console = Console(soft_wrap=True)
     library = Library(places.data_dir())
     match args.action:
         case "add":
-            engines = Engines(cache=places.cache_dir() / "engines.json")
+            settings = config.load({}, args.config)
+            check_models(settings, places.data_dir() / "models", args.config)
+            engines = Engines(settings.inference, cache=places.cache_dir() / "engines.json")
             try:
-                library = Library(places.data_dir(), has_face=face_finder(Analysis(engines).tracker))
+                analysis = Analysis(engines, settings.analysis, engines.plan)
+                library = Library(places.data_dir(), has_face=face_finder(analysis.tracker))
                 added = library.add(args.photo, args.name, args.consent)
             finally:
                 engines.close()

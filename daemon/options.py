@@ -16,7 +16,7 @@ THREADS_A_CORE = 4
 def add_run_options(parser: argparse.ArgumentParser) -> None:
     """Every option is None unless given, so that configuration and environment show through."""
     add = parser.add_argument
-    add("--config", type=Path, metavar="FILE", help=f"configuration (default: {config.default_path()})")
+    add_config_option(parser)
     add(
         "--source",
         help="camera name or path, film, URL, screen:, pattern:, portrait: (default: the first camera)",
@@ -55,6 +55,13 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     add("--verbose", "-v", action="store_true", help="log more")
 
 
+def add_config_option(parser: argparse.ArgumentParser) -> None:
+    """Where the configuration is."""
+    parser.add_argument(
+        "--config", type=Path, metavar="FILE", help=f"configuration (default: {config.default_path()})"
+    )
+
+
 def add_analysis_options(parser: argparse.ArgumentParser) -> None:
     """What finds faces and what is told of them."""
     add = parser.add_argument_group("analysis").add_argument
@@ -79,9 +86,7 @@ def add_analyse_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("photo", type=Path)
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--save", type=Path, metavar="PICTURE", help="a copy in which it is drawn")
-    parser.add_argument(
-        "--config", type=Path, metavar="FILE", help=f"configuration (default: {config.default_path()})"
-    )
+    add_config_option(parser)
     add_analysis_options(parser)
 
 

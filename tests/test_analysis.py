@@ -109,3 +109,29 @@ def test_what_is_missing_is_said_with_the_command_that_brings_it(
     assert main([*words, "--detector", "yunet"]) == 78
     assert "faceswapd models pull yunet" in capsys.readouterr().err
     assert not (tmp_path / "out.png").exists()
+
+
+def test_a_face_is_kept_where_the_detector_of_the_configuration_finds_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "reds.onnx").write_bytes(standins.scrfd(alive=(0, 1, 0)))
+    assert main(["models", "add", str(tmp_path / "reds.onnx"), "--family", "scrfd"]) == 0
+    face = np.asarray(cv2.imread(str(ASSETS / "astronaut.png")), np.uint8)[:256]
+    cv2.imwrite(str(tmp_path / "plain.png"), face)
+    cv2.imwrite(str(tmp_path / "dotted.png"), cv2.circle(face, NOSE, 5, (0, 0, 255), -1))
+    file = tmp_path / "config.toml"
+
+    def added(photo: str, name: str, *words: str) -> tuple[int, str]:
+        capsys.readouterr()
+        photo = str(tmp_path / photo)
+        code = main(["face", "add", photo, "--name", name, "--consent", "public-domain", *words])
+        return code, capsys.readouterr().err
+
+    file.write_text('[analysis]\ndetector = "reds"\n')
+    assert added("dotted.png", "dotted", "--config", str(file))[0] == 0
+    code, said = added("plain.png", "plain", "--config", str(file))
+    assert (code, "face" in said) == (65, True)
+    assert added("plain.png", "plain")[0] == 0
+    file.write_text('[analysis]\ndetector = "nix"\n')
+    code, said = added("plain.png", "again", "--config", str(file))
+    assert (code, said.startswith("faceswapd: configuration: no model is called 'nix'")) == (78, True)
