@@ -106,7 +106,8 @@ class App:
         fanout, recordings = await self._outputs(house, problems)
         engines, pool = self._engines(house, problems)
         analysis = Analysis(engines, settings.analysis, engines.plan)
-        known = registry(Workshop(engines, self.library, live=True, analysis=analysis))
+        budget_ns = round(engines.plan.workers * 1e9 / settings.fps)
+        known = registry(Workshop(engines, self.library, live=True, budget_ns=budget_ns, analysis=analysis))
         builder = ChainBuilder(known)
         self.library.has_face = face_finder(analysis.tracker)
         async with asyncio.TaskGroup() as loading:

@@ -1,9 +1,9 @@
 """Restores faces by a neural network: sharper eyes, skin and hair, after a swap or without one."""
 
-import time
 from collections.abc import Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from threading import Lock
 from typing import Annotated, ClassVar
 
@@ -17,6 +17,7 @@ from ..faces import masks
 from ..faces.crop import enlarged, face_alpha, lay_back, moved, soft_box, take
 from ..faces.templates import crop_matrix
 from ..inference.picture_model import PictureModel, check_model
+from .background import Background
 from .carry import Look, Restored
 from .processor import Effect, Picture, Render, Workshop
 from .wearer import WHOSE, Who, check_who, wearers
@@ -120,11 +121,10 @@ class _Live:
         self._work, self._thread = work, thread
         self._every = work.params.every
         self._lock = Lock()
+        self._behind = Background(thread, rest=1.0)  # the swap and the camera need the cores too
         self._kept: dict[int, Restored] = {}
         self._frames = 0
         """Since all faces were restored."""
-        self._running: Future[None] | None = None
-        self._rest_until_ns = 0
 
     def anew(self) -> "_Live":
         """See `CarryingRender`."""
@@ -148,7 +148,7 @@ class _Live:
                 carried[look.face.id] = now
         anew: dict[int, Pixels] = {}
         if self._every == _AUTO:
-            self._start(looks)
+            self._behind.start(partial(self._restore, looks))
         else:
             fresh = [look for look in looks if due or look.face.id not in carried]
             anew = self._restore(fresh)
@@ -166,29 +166,6 @@ class _Live:
         with self._lock:
             self._kept = {**self._kept, **fresh}
         return {look.face.id: result for look, result in zip(looks, results, strict=True)}
-
-    def _start(self, looks: Sequence[Look]) -> None:
-        """Restores these in the background, unless it is at work, or rests as long as it has worked.
-
-        Raises what it failed with the last time.
-        """
-        with self._lock:
-            running = self._running
-            if running is not None and not running.done():
-                return
-            self._running = None
-            if running is None and time.monotonic_ns() >= self._rest_until_ns:
-                self._running = self._thread.submit(self._behind, looks)
-        if running is not None:
-            running.result()
-
-    def _behind(self, looks: Sequence[Look]) -> None:
-        began_ns = time.monotonic_ns()
-        try:
-            self._restore(looks)
-        finally:
-            now_ns = time.monotonic_ns()
-            self._rest_until_ns = now_ns + (now_ns - began_ns)
 
 
 def marked(picture: Picture) -> Picture:

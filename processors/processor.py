@@ -115,6 +115,8 @@ class Workshop:
     live: bool = False
     """Frames come from a camera, in their order, and time is short: a processor may carry over what it made of a frame
     just before. Else every frame is worked on by itself."""
+    budget_ns: int = 33_000_000
+    """Live: how long a frame may be worked on if every one of the camera's is to be shown."""
     analysis: Analysis | None = None
     """What finds and knows faces; None takes the bundled models."""
 

@@ -19,9 +19,10 @@ from faceswapd.faces.templates import TEMPLATES, crop_matrix
 from faceswapd.inference.engines import Engines
 from faceswapd.inference.shelf import Shelf
 from faceswapd.processors.chain import Chain, ChainBuilder
-from faceswapd.processors.neural_swap import NeuralSwap, NeuralSwapParams
+from faceswapd.processors.neural_swap import NeuralSwap
 from faceswapd.processors.processor import Picture, Workshop, render_many
 from faceswapd.processors.registry import registry
+from faceswapd.processors.swapping import NeuralSwapParams
 from faceswapd.processors.track_faces import FaceTracker
 from faceswapd.processors.wearer import UnwearableError
 
