@@ -15,6 +15,7 @@ import secrets
 import ssl
 from collections import deque
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar, cast
@@ -166,7 +167,8 @@ async def connect(
 ) -> Client:
     """Connects to the daemon of this user, or to the one at `url`, and authenticates.
 
-    Without `url` the unix sockets of the runtime directory are tried, then 127.0.0.1:7865. `url` may be
+    Without `url` the unix sockets of the runtime directory are tried, then the addresses that daemons leave there
+    (`control-PORT.url`), then 127.0.0.1:7865. `url` may be
     `ws://host:port`, `wss://host:port` or `unix:/path`. `secret` is the token; without it the token file
     is read. Raises NoDeviceError when no daemon answers, ConfigError when it does not accept the token,
     BusyError when it serves as many clients as it may, UsageError for a wrong address.
@@ -223,14 +225,28 @@ def user_error(refused: RpcError) -> FaceswapdError:
 async def _opened(url: str | None, folder: Path) -> ClientConnection:
     if url is not None:
         return await _dialled(url)
-    sockets = await asyncio.to_thread(lambda: sorted(folder.glob("control-*.sock")))
-    first = folder / f"control-{DEFAULT_PORT}.sock"
-    for path in sorted(sockets, key=lambda p: p != first):
-        try:
-            return await _dialled(f"unix:{path}")
-        except NoDeviceError:
-            continue  # left behind by a daemon that was killed
-    return await _dialled(f"ws://127.0.0.1:{DEFAULT_PORT}")
+    for address in await asyncio.to_thread(_addresses, folder):
+        with suppress(NoDeviceError, UsageError):  # left behind by a daemon that was killed
+            return await _dialled(address)
+    usual = f"ws://127.0.0.1:{DEFAULT_PORT}"
+    try:
+        return await _dialled(usual)
+    except NoDeviceError:
+        raise NoDeviceError(
+            f"no daemon runs: none has left its address in {folder}, none answers at {usual}",
+            f"{NOT_RUNNING}, or say with --url where it is",
+        ) from None
+
+
+def _addresses(folder: Path) -> list[str]:
+    """Where the daemons of this user say that they are: unix sockets first, then what else they listen on; of each
+    kind first the usual port."""
+    usual = f"control-{DEFAULT_PORT}"
+    found = [f"unix:{path}" for path in sorted(folder.glob("control-*.sock"), key=lambda p: p.stem != usual)]
+    for file in sorted(folder.glob("control-*.url"), key=lambda p: p.stem != usual):
+        with suppress(OSError, UnicodeDecodeError):  # a daemon that has just ended
+            found.append(file.read_text(encoding="utf-8"))
+    return found
 
 
 async def _dialled(url: str) -> ClientConnection:

@@ -84,6 +84,10 @@ class ControlServer:
                 stack.callback(path.unlink, missing_ok=True)
                 path.chmod(0o600)
                 self.socket_path = path
+            # For clients where there is no such socket, which could only guess the port.
+            address = self._dir / f"control-{self.port}.url"
+            address.write_text(self._url("ws"), encoding="utf-8")
+            stack.callback(address.unlink, missing_ok=True)
             self._work = asyncio.create_task(self._background(), name="control")
             self._stack = stack.pop_all()
         log.info("control.listening", host=self._settings.host, port=self.port)
@@ -187,14 +191,16 @@ class ControlServer:
 
     def pairing_url(self) -> str:
         """A link to the web remote that lets in one browser, once, within ten minutes."""
-        scheme = "https" if self._settings.tls_certificate else "http"
+        code = self._pairing.code(asyncio.get_running_loop().time())
+        return f"{self._url('http')}/#pair={code}"
+
+    def _url(self, scheme: str) -> str:
         host = self._settings.host
         if host in ("0.0.0.0", "::"):  # noqa: S104 - not bound here: a name that a browser can ask for
             host = next(iter(self._settings.hosts), "localhost").partition(":")[0]
         elif ":" in host:
             host = f"[{host}]"
-        code = self._pairing.code(asyncio.get_running_loop().time())
-        return f"{scheme}://{host}:{self.port}/#pair={code}"
+        return f"{scheme}{'s' if self._settings.tls_certificate else ''}://{host}:{self.port}"
 
     def _link(self) -> PairingLink:
         return PairingLink(self.pairing_url(), VALID_S)

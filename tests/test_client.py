@@ -118,6 +118,31 @@ def test_nobody_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run(test())
 
 
+def test_on_any_port_it_is_found_without_a_unix_socket(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on Windows; addresses that dead daemons have left are passed over."""
+    monkeypatch.setattr(remote_control, "DEFAULT_PORT", 1)
+    (tmp_path / "control-1.url").write_text("ws://127.0.0.1:1")
+    (tmp_path / "control-0.url").write_text("")
+
+    async def test() -> None:
+        async with serving(tmp_path) as (server, _):
+            assert server.socket_path is not None
+            server.socket_path.unlink()
+            async with await connect(folder=tmp_path) as remote:
+                assert remote.hello.auth == "hmac-sha256"
+                assert (await remote.state()).rev == 1
+            assert (tmp_path / f"control-{server.port}.url").exists()
+        with pytest.raises(
+            NoDeviceError, match=r"none answers at ws://127\.0\.0\.1:1: .*say with --url where"
+        ):
+            await connect(folder=tmp_path)
+
+    run(test())
+    assert {path.name for path in tmp_path.glob("control-*")} == {"control-0.url", "control-1.url"}
+
+
 @pytest.mark.parametrize("url", ["nonsense", "http://127.0.0.1:1", "ws://"])
 def test_an_address_that_is_none(tmp_path: Path, url: str) -> None:
     async def test() -> None:
