@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import TypeVar
 
 from ..inference.providers import cores
+from .interruption import Interruption
 
 Task = Callable[[], None]
 T = TypeVar("T")
@@ -28,6 +29,8 @@ class Crew:
     A thread for every stage of a pipeline is easier to write and leaves cores idle: each hands its frame on, falls
     asleep and is woken again many times a frame, and the system is slow to move a thread that waits for one core to
     another that has just fallen idle. Hands that take any work never sleep while there is some.
+
+    Ctrl-C and SIGTERM are obeyed between two tasks of the thread that calls `until`.
     """
 
     def __init__(
@@ -41,11 +44,13 @@ class Crew:
         self._choose = choose
         self._over = False
         self._broken: BaseException | None = None
+        self._interruption = Interruption()
         self._threads = [
             threading.Thread(target=self._help, name=f"{name} {n}", daemon=True) for n in range(1, hands)
         ]
 
     def __enter__(self) -> "Crew":
+        self._interruption.__enter__()
         for thread in self._threads:
             thread.start()
         return self
@@ -54,11 +59,14 @@ class Crew:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Returns when all hands are done with what they had begun."""
-        with self._changed:
-            self._over = True
-            self._changed.notify_all()
-        for thread in self._threads:
-            thread.join()
+        try:
+            with self._changed:
+                self._over = True
+                self._changed.notify_all()
+            for thread in self._threads:
+                thread.join()
+        finally:
+            self._interruption.__exit__(kind, error, trace)
 
     def until(self, there: Callable[[], T | None]) -> T:
         """Helps until `there`, called with `changed` held, gives something. Raises what ended the work."""
@@ -67,6 +75,7 @@ class Crew:
                 self._changed.notify_all()  # whoever comes for a result has made room for more
                 task = None
                 while task is None:
+                    self._interruption.obey()
                     if self._broken is not None:
                         raise self._broken
                     if (result := there()) is not None:

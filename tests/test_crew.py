@@ -1,8 +1,11 @@
 """Hands that take whatever there is to do."""
 
+import os
+import signal
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 
 import pytest
 
@@ -102,6 +105,29 @@ def test_leaving_waits_for_what_was_begun() -> None:
     with Crew("hand", 2, heap.choose, heap.changed):
         assert begun.wait(5)
     assert over == [1]
+
+
+def interrupted(after_s: float, choose: Callable[[], Task | None], changed: threading.Condition) -> None:
+    sender = threading.Timer(after_s, os.kill, (os.getpid(), signal.SIGINT))
+    with Crew("hand", 4, choose, changed) as crew:
+        sender.start()
+        crew.until(lambda: None)
+
+
+def test_ctrl_c_comes_between_two_tasks_and_leaves_no_lock_taken() -> None:
+    """It is sent while all hands fight for the lock, again and again: now and then it came when it was just taken."""
+    changed, busy = threading.Condition(), list[int]()
+
+    def task() -> None:
+        if threading.current_thread() is threading.main_thread():
+            busy.append(1)
+            busy.pop()
+
+    for n in range(60):
+        with pytest.raises(KeyboardInterrupt):
+            interrupted(0.0005 * (n % 9), lambda: task, changed)
+        assert not busy
+        assert not [t for t in threading.enumerate() if t.name.startswith("hand")]
 
 
 @pytest.mark.parametrize(
