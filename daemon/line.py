@@ -102,8 +102,6 @@ class Line(Generic[Image]):
     """Of a picture, in bytes."""
     workers: int
     """Batches that are rendered at once."""
-    changed: threading.Condition
-    """Guards everything here."""
     end: Batched[Image] = field(default_factory=Batched)
     """What `out` gives when there is no more."""
     _read: deque[_Read[Image]] = field(default_factory=deque)
@@ -116,6 +114,11 @@ class Line(Generic[Image]):
     _tracking: bool = False
     _rendering: int = 0
     _all_read: bool = False
+
+    @property
+    def changed(self) -> threading.Condition:
+        """Guards everything here. It is the room's: who waits for something to do wakes when there is room."""
+        return self.room.changed
 
     def choose(self) -> Task | None:
         """What can be done now; called with `changed` held."""
@@ -189,6 +192,7 @@ class Line(Generic[Image]):
         if shot.part != self._part:
             with self.changed:
                 self._hand_on()
+                self.changed.notify_all()
             self.batch.part_ends()
             self._part = shot.part
         sighting = _tried(partial(self.stages.track, shot, pixels))

@@ -3,7 +3,6 @@
 Nothing is dropped: whoever reads waits until there is room.
 """
 
-import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -92,9 +91,8 @@ class Offline(Generic[Image]):
         iterator ends the work and waits for its threads. Raises whatever the reading raises, InferenceError, and
         DisclosureError for a picture in which a face that ought to be hidden is not: nothing after it comes out.
         """
-        changed = threading.Condition()
-        line = Line(_Work(self, iter(shots), cost), self.batch, room, cost, self.workers, changed)
-        with Crew("offline", hands(self.workers), line.choose, changed) as crew:
+        line = Line(_Work(self, iter(shots), cost), self.batch, room, cost, self.workers)
+        with Crew("offline", hands(self.workers), line.choose, line.changed) as crew:
             while (batched := crew.until(line.out)) is not line.end:
                 if isinstance(batched.done, Exception):
                     raise batched.done

@@ -14,7 +14,8 @@ class Room:
         self._tight = tight
         self._least = self._frames = self._free = frames
         self._taken = 0
-        self._changed = threading.Condition()
+        self.changed = threading.Condition()
+        """Notified when there is room again; may be held while any method is called."""
         self.limit_bytes = limit_bytes
         self.peak = 0
         """The most bytes that were ever taken."""
@@ -26,21 +27,21 @@ class Room:
 
     def hold(self, frames: int) -> None:
         """Room for so many frames from now on, if they are more than at first."""
-        with self._changed:
+        with self.changed:
             frames = max(self._least, frames)
             self._free += frames - self._frames
             self._frames = frames
-            self._changed.notify_all()
+            self.changed.notify_all()
 
     def take(self, cost: int) -> None:
         """Waits for room. One frame always fits."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._fits(cost))
+        with self.changed:
+            self.changed.wait_for(lambda: self._fits(cost))
             self._enter(cost)
 
     def offer(self, cost: int) -> bool:
         """Whether there was room; it is taken then."""
-        with self._changed:
+        with self.changed:
             fits = self._fits(cost)
             if fits:
                 self._enter(cost)
@@ -48,10 +49,10 @@ class Room:
 
     def give(self, cost: int) -> None:
         """A frame is done with."""
-        with self._changed:
+        with self.changed:
             self._free += 1
             self._taken -= cost
-            self._changed.notify_all()
+            self.changed.notify_all()
 
     def _fits(self, cost: int) -> bool:
         if self._taken == 0:

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
 
 import numpy as np
@@ -15,6 +16,7 @@ from faceswapd.core.frame import Frame, Pixels
 from faceswapd.core.meter import Meter
 from faceswapd.core.params import Params
 from faceswapd.daemon.batch import Batch
+from faceswapd.daemon.crew import _LOOK_S
 from faceswapd.daemon.line import Shot
 from faceswapd.daemon.offline import Offline
 from faceswapd.daemon.room import Room
@@ -207,6 +209,33 @@ def test_one_frame_is_tracked_at_a_time_and_no_more_are_rendered_than_there_are_
     assert line.values(shots(40), Room(16)) == list(range(40))
     assert tracker.seen == list(range(40))
     assert most == {"track": 1, "render": 2}
+
+
+def test_room_that_is_given_back_is_taken_while_the_writer_still_has_frames() -> None:
+    """A batch is written frame by frame: who reads does not wait for the last of them."""
+    line, read, room = (
+        Line(step(Together()), workers=1, batch=Batch(4, settled=4)),
+        threading.Event(),
+        Room(4),
+    )
+
+    def source() -> Iterator[Shot[Pixels]]:
+        for shot in shots(40):
+            if shot.n >= after:
+                read.set()
+            yield shot
+
+    after = 1000
+    run = line.offline.run(source(), room, 1)
+    with closing(run):
+        first = next(run)  # three more of its batch are there, and room for all but what is read ahead
+        time.sleep(0.05)
+        after = 0
+        read.clear()
+        began = time.monotonic()
+        room.give(first.cost)
+        assert read.wait(5)
+        assert time.monotonic() - began < _LOOK_S / 2
 
 
 def test_whoever_interrupts_is_obeyed_at_once() -> None:
