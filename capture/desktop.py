@@ -10,7 +10,8 @@ import structlog
 
 from ..core.errors import NoDeviceError, UsageError
 from ..core.settings import Size
-from .portal import Kind
+from .pipewire import load
+from .portal import Kind, Portal
 from .screen import Screen, monitors
 from .screencast import ScreenCast
 from .source import Source
@@ -83,6 +84,22 @@ def desktop_monitors(environ: Mapping[str, str] = os.environ) -> tuple[Monitor, 
         Monitor(f"screen:{number}", (area["width"], area["height"]), (area["left"], area["top"]))
         for number, area in enumerate(areas, 1)
     )
+
+
+def shown(environ: Mapping[str, str] = os.environ) -> str:
+    """What of this desktop `screen:` can show, in words; nobody is asked for it. Blocks.
+
+    Raises NoDeviceError, with the remedy, where it can show nothing.
+    """
+    if sys.platform.startswith("linux") and is_wayland(environ):
+        load("screen:")
+        kinds = Portal("screen:", Kind.MONITOR).kinds()
+        words = {Kind.MONITOR: "a monitor (screen:)", Kind.WINDOW: "a window (screen:window)"}
+        return f"{' or '.join(words[kind] for kind in kinds)}, chosen in the desktop's dialog"
+    areas = monitors()
+    if not areas:
+        raise NoDeviceError("this desktop has no monitor", "connect one")
+    return ", ".join(f"screen:{n} {area['width']}x{area['height']}" for n, area in enumerate(areas, 1))
 
 
 def desktop_windows() -> tuple[WindowInfo, ...]:

@@ -80,11 +80,11 @@ class PipeWireReader:
         installed, does not answer or has no such node.
         """
         try:
-            self._pipewire = abi.load()
-        except (OSError, AttributeError) as error:
+            self._pipewire = load(self.name)
+        except NoDeviceError:
             if remote is not None:
                 os.close(remote)
-            raise NoDeviceError(f"source {self.name} needs {abi.LIBRARY}", "install PipeWire") from error
+            raise
         self._state, self._error, self._size = abi.UNCONNECTED, "", (0, 0)
         self._format = 0
         self._news.clear()
@@ -229,6 +229,14 @@ class PipeWireReader:
             cropped = rows[top : region.y + region.height, left : region.x + region.width]
             rows = cropped if cropped.size else rows
         return np.asarray(cv2.cvtColor(rows, _TO_BGR[self._format]), np.uint8)
+
+
+def load(name: str) -> ctypes.CDLL:
+    """PipeWire's library, for the source of this name. Raises NoDeviceError where it is not installed."""
+    try:
+        return abi.load()
+    except (OSError, AttributeError) as error:
+        raise NoDeviceError(f"source {name} needs {abi.LIBRARY}", "install PipeWire") from error
 
 
 def _wanted(fps: float) -> bytes:

@@ -75,29 +75,20 @@ class Portal:
 
         Raises DeniedError for a refusal, NoDeviceError without a portal, or for one that cannot share this.
         """
-        try:
-            import jeepney
-            from jeepney.io.blocking import open_dbus_connection
-        except ImportError:
-            raise NoDeviceError(
-                f"source {self.name} needs the package jeepney", "pip install 'faceswapd[screen]'"
-            ) from None
-        try:
-            self._bus = open_dbus_connection("SESSION", enable_fds=True)
-        except (OSError, KeyError, RuntimeError, jeepney.auth.AuthenticationError) as error:
-            raise NoDeviceError(
-                f"source {self.name} has no session bus ({error})", "run it within a desktop session"
-            ) from error
-        try:
+        with self._connected():
             return self._ask(dialog_s)
-        except (jeepney.DBusErrorResponse, OSError) as error:
-            self.close()
-            raise NoDeviceError(
-                f"source {self.name} finds no desktop portal ({_said(error)})", _REMEDY
-            ) from error
-        except BaseException:
-            self.close()
-            raise
+
+    def kinds(self) -> tuple[Kind, ...]:
+        """What the desktop can share; its user sees no dialog. Blocks, for the portal may have to start.
+
+        Raises NoDeviceError without a portal, and for one that shares nothing.
+        """
+        with self._connected():
+            shared = int(self._property("AvailableSourceTypes"))
+        self.close()
+        if not shared & (Kind.MONITOR | Kind.WINDOW):
+            raise NoDeviceError("this desktop's portal shares no screen", _REMEDY)
+        return tuple(kind for kind in Kind if shared & kind)
 
     def ended(self) -> bool:
         """Whether the desktop has ended the sharing since (its user did, or the window was closed)."""
@@ -130,6 +121,33 @@ class Portal:
             log.debug("portal.gone", error=str(error))
         finally:
             bus.close()
+
+    @contextmanager
+    def _connected(self) -> Iterator[None]:
+        """On the session bus; off it again where the portal is not there or refuses, which is a NoDeviceError."""
+        try:
+            import jeepney
+            from jeepney.io.blocking import open_dbus_connection
+        except ImportError:
+            raise NoDeviceError(
+                f"source {self.name} needs the package jeepney", "pip install 'faceswapd[screen]'"
+            ) from None
+        try:
+            self._bus = open_dbus_connection("SESSION", enable_fds=True)
+        except (OSError, KeyError, RuntimeError, jeepney.auth.AuthenticationError) as error:
+            raise NoDeviceError(
+                f"source {self.name} has no session bus ({error})", "run it within a desktop session"
+            ) from error
+        try:
+            yield
+        except (jeepney.DBusErrorResponse, OSError) as error:
+            self.close()
+            raise NoDeviceError(
+                f"source {self.name} finds no desktop portal ({_said(error)})", _REMEDY
+            ) from error
+        except BaseException:
+            self.close()
+            raise
 
     def _ask(self, dialog_s: float) -> Grant:
         version, kinds, cursors = (

@@ -11,7 +11,7 @@ import msgspec
 from rich.console import Console
 
 from .. import __version__
-from ..core.errors import FaceswapdError
+from ..core.errors import FaceswapdError, NoDeviceError
 from .logs import configure
 from .outputs import how_to_get_one
 
@@ -52,7 +52,7 @@ def examine() -> Iterator[Finding]:
     yield Finding(
         "faceswapd", "ok", f"{__version__}, Python {platform.python_version()}, {platform.platform()}"
     )
-    for check in (_runtimes, _models, _cameras, _virtual_cameras):
+    for check in (_runtimes, _models, _cameras, _screens, _virtual_cameras):
         try:
             yield from check()
         except FaceswapdError as error:
@@ -120,6 +120,17 @@ def _cameras() -> Iterator[Finding]:
         yield Finding("cameras", "warning", "none", "plug one in, or use --source with a film or a URL")
     for camera in found:
         yield Finding("camera", "ok", f"{camera.name} ({camera.path})")
+
+
+def _screens() -> Iterator[Finding]:
+    from ..capture.desktop import desktop_windows, shown
+
+    windows = len(desktop_windows())
+    more = f"; {windows} window{'s' * (windows > 1)} of X11 (screen:window=TITLE)" if windows else ""
+    try:
+        yield Finding("screen", "ok", shown() + more)
+    except NoDeviceError as error:  # a daemon without a desktop is in order
+        yield Finding("screen", "warning", error.what + more, error.remedy)
 
 
 def _virtual_cameras() -> Iterator[Finding]:

@@ -2,12 +2,14 @@ import sys
 
 import pytest
 
-from faceswapd.capture import desktop
-from faceswapd.capture.desktop import Monitor, desktop_monitors, desktop_source, desktop_windows
+from faceswapd.capture import desktop, pipewire
+from faceswapd.capture.desktop import Monitor, desktop_monitors, desktop_source, desktop_windows, shown
+from faceswapd.capture.portal import Kind
 from faceswapd.capture.screen import Screen
 from faceswapd.capture.screencast import ScreenCast
 from faceswapd.capture.window import Window, WindowInfo
 from faceswapd.core.errors import NoDeviceError, UsageError
+from faceswapd.native import pipewire as abi
 
 X11 = {"DISPLAY": ":0", "XDG_SESSION_TYPE": "x11"}
 WAYLAND = {"DISPLAY": ":0", "WAYLAND_DISPLAY": "wayland-0"}
@@ -78,6 +80,34 @@ def test_monitors_are_listed_as_they_are_asked_for(monkeypatch: pytest.MonkeyPat
     assert desktop_monitors(WAYLAND) == (Monitor("screen:", (0, 0)),)
     monkeypatch.setattr(desktop, "monitors", none)
     assert desktop_monitors(X11) == ()
+
+
+def test_what_can_be_shown_is_said_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Asked:
+        shares: tuple[Kind, ...] = (Kind.MONITOR, Kind.WINDOW)
+
+        def __init__(self, name: str, _: Kind) -> None:
+            assert name == "screen:"
+
+        def kinds(self) -> tuple[Kind, ...]:
+            return self.shares
+
+    monkeypatch.setattr(desktop, "Portal", Asked)
+    monkeypatch.setattr(desktop, "load", lambda _: None)
+    areas = [{"width": 640, "height": 480}, {"width": 320, "height": 240}]
+    monkeypatch.setattr(desktop, "monitors", lambda: areas)
+
+    assert shown(X11) == "screen:1 640x480, screen:2 320x240"
+    assert shown(WAYLAND) == "a monitor (screen:) or a window (screen:window), chosen in the desktop's dialog"
+    Asked.shares = (Kind.MONITOR,)
+    assert shown(WAYLAND) == "a monitor (screen:), chosen in the desktop's dialog"
+    areas.clear()
+    with pytest.raises(NoDeviceError, match="no monitor"):
+        shown(X11)
+    monkeypatch.setattr(abi, "LIBRARY", "libnone.so.9")
+    monkeypatch.setattr(desktop, "load", pipewire.load)
+    with pytest.raises(NoDeviceError, match=r"source screen: needs libnone\.so\.9: install PipeWire"):
+        shown(WAYLAND)
 
 
 def test_windows_are_those_of_x11(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,9 @@ from pathlib import Path
 import pytest
 import standins
 
+from faceswapd.capture import desktop
+from faceswapd.capture.window import WindowInfo
+from faceswapd.core.errors import NoDeviceError
 from faceswapd.daemon import doctor, places
 from faceswapd.inference.choices import Choice, Choices, Timed
 from faceswapd.inference.shelf import Shelf
@@ -21,8 +24,8 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shelf:
     return shelf
 
 
-def said() -> doctor.Finding:
-    return next(f for f in doctor.examine() if f.name == "model mine")
+def said(name: str = "model mine") -> doctor.Finding:
+    return next(f for f in doctor.examine() if f.name == name)
 
 
 @pytest.mark.usefixtures("shelf")
@@ -61,3 +64,21 @@ def test_a_file_that_was_cut_off_is_an_error_with_the_command(shelf: Shelf) -> N
 
     assert found.level == "error"
     assert "faceswapd models remove mine" in found.remedy
+
+
+@pytest.mark.usefixtures("shelf")
+def test_what_of_the_desktop_can_be_shown_is_said_or_why_nothing_can(monkeypatch: pytest.MonkeyPatch) -> None:
+    there: list[WindowInfo] = []
+    monkeypatch.setattr(desktop, "desktop_windows", lambda: there)
+    monkeypatch.setattr(desktop, "shown", lambda: "screen:1 640x480")
+    assert (said("screen").level, said("screen").text) == ("ok", "screen:1 640x480")
+    there.append(WindowInfo("film", "0x1", (64, 48)))
+    assert said("screen").text == "screen:1 640x480; 1 window of X11 (screen:window=TITLE)"
+
+    def none() -> str:
+        raise NoDeviceError("source screen: finds no desktop portal", "install one")
+
+    monkeypatch.setattr(desktop, "shown", none)
+    found = said("screen")
+    assert (found.level, found.remedy) == ("warning", "install one")
+    assert found.text == "source screen: finds no desktop portal; 1 window of X11 (screen:window=TITLE)"

@@ -105,6 +105,23 @@ def test_what_the_desktop_cannot_share(tmp_path: Path) -> None:
         Portal("screen:window", Kind.WINDOW, tmp_path).open()
 
 
+@pytest.mark.parametrize(("kinds", "names"), [(1, "monitor"), (2, "window"), (7, "monitor window")])
+def test_what_can_be_shared_is_told_without_a_dialog(tmp_path: Path, kinds: int, names: str) -> None:
+    with FakePortal(kinds=kinds) as desktop:
+        assert " ".join(kind.word for kind in Portal("screen:", Kind.MONITOR, tmp_path).kinds()) == names
+    assert (desktop.session, desktop.wishes) == ("", [])
+
+
+def test_a_portal_that_shares_nothing(tmp_path: Path) -> None:
+    with (
+        FakePortal(kinds=0),
+        pytest.raises(NoDeviceError, match=r"shares no screen: install xdg-desktop-portal"),
+    ):
+        Portal("screen:", Kind.MONITOR, tmp_path).kinds()
+    with pytest.raises(NoDeviceError, match="finds no desktop portal"):
+        Portal("screen:", Kind.MONITOR, tmp_path).kinds()
+
+
 def test_the_user_ends_it(tmp_path: Path) -> None:
     with FakePortal() as desktop:
         portal = Portal("screen:", Kind.MONITOR, tmp_path)
