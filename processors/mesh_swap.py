@@ -17,7 +17,7 @@ from ..faces.texture import Texture
 from ..faces.warp import Grid, normals, rasterise, skirted
 from .painted_mask import painted_mask
 from .processor import Effect, Picture, Render, Workshop
-from .wearer import WHO, Who, check_who, wearers
+from .wearer import WHO, KeepMouth, Opacity, Who, check_who, wearers
 
 MASK = "mask"
 """The name of the painted mask among the faces."""
@@ -30,11 +30,7 @@ class MeshSwapParams(Params, frozen=True):
         str, Meta(description="The face to wear: a name from the library, or mask for the painted one.")
     ] = MASK
     faces: Annotated[Who, Meta(description=WHO)] = "all"
-    opacity: Annotated[
-        float,
-        # Under one half the wearer is recognised, and what is called treated would not be.
-        Meta(ge=0.5, le=1, description="How much of it covers the face.", extra_json_schema={"step": 0.05}),
-    ] = 1.0
+    opacity: Opacity = 1.0
     feather: Annotated[
         float,
         Meta(
@@ -50,7 +46,7 @@ class MeshSwapParams(Params, frozen=True):
         ),
     ] = 0.9  # fmt: skip
     keep_eyes: Annotated[bool, Meta(description="Leaves the wearer's own eyes.")] = True
-    keep_mouth: Annotated[bool, Meta(description="Leaves the inside of the wearer's own mouth.")] = True
+    keep_mouth: KeepMouth = True
 
 
 @dataclass(frozen=True, slots=True)

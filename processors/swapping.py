@@ -25,7 +25,7 @@ from .bent import Worn
 from .carry import Look
 from .own_identity import OwnIdentities
 from .processor import Effect, Picture
-from .wearer import WHO, Who, wearers
+from .wearer import WHO, KeepMouth, Opacity, Who, wearers
 
 
 class NeuralSwapParams(Params, frozen=True):
@@ -59,11 +59,7 @@ class NeuralSwapParams(Params, frozen=True):
             extra_json_schema={"step": 1},
         ),
     ] = 1  # fmt: skip
-    opacity: Annotated[
-        float,
-        # Under one half the wearer is recognised, and what is called treated would not be.
-        Meta(ge=0.5, le=1, description="How much of it covers the face.", extra_json_schema={"step": 0.05}),
-    ] = 1.0
+    opacity: Opacity = 1.0
     feather: Annotated[
         float,
         Meta(
@@ -71,7 +67,7 @@ class NeuralSwapParams(Params, frozen=True):
             extra_json_schema={"step": 0.01},
         ),
     ] = 0.08  # fmt: skip
-    keep_mouth: Annotated[bool, Meta(description="Leaves the inside of the wearer's own mouth.")] = False
+    keep_mouth: KeepMouth = False
     occluder: Annotated[
         str,
         Meta(description="A mask model (XSeg) that finds hands and hair before the face; empty for none."),

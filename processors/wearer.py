@@ -17,6 +17,12 @@ Who = Annotated[
     str,
     Meta(extra_json_schema={"examples": ["all", "first", "female", "male", "age:18-40", "female,age:18-40"]}),
 ]
+# Under one half the wearer is recognised, and what is called treated would not be.
+Opacity = Annotated[
+    float,
+    Meta(ge=0.5, le=1, description="How much of it covers the face.", extra_json_schema={"step": 0.05}),
+]
+KeepMouth = Annotated[bool, Meta(description="Leaves the inside of the wearer's own mouth.")]
 WHO = (
     "Who wears it: all, first (who was there first), female, male, or an age (age:18-40); joined by commas, all of it "
     "has to hold. All others are shown as they are."
