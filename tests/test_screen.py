@@ -78,7 +78,7 @@ def test_it_keeps_its_rate_and_makes_no_burst() -> None:
     begin = time.monotonic()
     for _ in range(5):
         screen.read()
-    assert time.monotonic() - begin >= 0.045
+    assert time.monotonic() - begin >= 0.039  # four periods: the first read may meet its moment
     screen.close()
 
 
