@@ -1,6 +1,9 @@
+import os
+import subprocess
 import sys
 
 import av
+import cv2
 import pytest
 from av.codec.context import OptionType
 from av.video.codeccontext import VideoCodecContext
@@ -146,6 +149,51 @@ def test_live_encoders_leave_cores_to_the_picture() -> None:
     x264 = candidate("libx264").options
     assert x264["preset"] in ("superfast", "veryfast")
     assert int(x264["rc-lookahead"]) <= 10
+
+
+@pytest.mark.parametrize("wide", [True, False])
+def test_avx_512_is_left_to_live_films(monkeypatch: pytest.MonkeyPatch, wide: bool) -> None:
+    monkeypatch.setattr(cv2, "checkHardwareSupport", lambda _feature: wide)
+    x264 = next(c for c in CANDIDATES if c.name == "libx264")
+    assert ("x264-params" in settings(x264, SIZE, 30, live=False).options) == wide
+    assert "x264-params" not in settings(x264, SIZE, 30, live=True).options
+
+
+ENCODES = """
+import hashlib, sys
+import av, cv2, numpy as np
+from faceswapd.sinks.encoders import choose
+
+size = (386, 288)
+context = av.CodecContext.create("libx264", "w")
+choose("libx264", size, 30, live=False).configure(context, size, 30)
+film, seed = hashlib.md5(), np.random.default_rng(1)
+texture = cv2.GaussianBlur(seed.integers(0, 256, (400, 500), np.uint8), (0, 0), 3)
+for n in range(75):
+    picture = np.full((432, 386), 128, np.uint8)
+    picture[:288] = cv2.add(texture[n:][:288, n // 2 :][:, :386], seed.integers(0, 9, (288, 386), np.uint8))
+    frame = av.VideoFrame.from_ndarray(picture, "yuv420p")
+    frame.pts = n * 3000
+    for packet in context.encode(frame):
+        film.update(bytes(packet))
+for packet in context.encode(None):
+    film.update(bytes(packet))
+sys.stdout.write(film.hexdigest())
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="glibc fills memory that was never written")
+def test_a_film_does_not_depend_on_what_memory_held_before() -> None:
+    films = {
+        subprocess.run(
+            [sys.executable, "-c", ENCODES],
+            env={**os.environ, "MALLOC_PERTURB_": fill},
+            capture_output=True, text=True, check=True,
+        ).stdout[-32:]
+        for fill in ("1", "85")
+    }  # fmt: skip
+    assert len(films) == 1
+    assert len(films.pop()) == 32
 
 
 def test_the_colour_matrix_follows_the_size() -> None:
