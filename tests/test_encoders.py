@@ -152,11 +152,19 @@ def test_live_encoders_leave_cores_to_the_picture() -> None:
 
 
 @pytest.mark.parametrize("wide", [True, False])
-def test_avx_512_is_left_to_live_films(monkeypatch: pytest.MonkeyPatch, wide: bool) -> None:
+def test_avx_512_is_left_to_live_films_and_even_rows(monkeypatch: pytest.MonkeyPatch, wide: bool) -> None:
     monkeypatch.setattr(cv2, "checkHardwareSupport", lambda _feature: wide)
     x264 = next(c for c in CANDIDATES if c.name == "libx264")
-    assert ("x264-params" in settings(x264, SIZE, 30, live=False).options) == wide
-    assert "x264-params" not in settings(x264, SIZE, 30, live=True).options
+    for width, ragged in (
+        (854, True),
+        (1080, True),
+        (1906, False),
+        (1920, False),
+        (1280, False),
+        (640, False),
+    ):
+        assert ("x264-params" in settings(x264, (width, 480), 30, live=False).options) == (wide and ragged)
+    assert "x264-params" not in settings(x264, (854, 480), 30, live=True).options
 
 
 ENCODES = """
