@@ -5,8 +5,12 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import TypeVar
 
+import structlog
+
 from ..inference.providers import cores
 from .interruption import Interruption
+
+log = structlog.get_logger(__name__)
 
 Task = Callable[[], None]
 T = TypeVar("T")
@@ -51,8 +55,13 @@ class Crew:
 
     def __enter__(self) -> "Crew":
         self._interruption.__enter__()
-        for thread in self._threads:
-            thread.start()
+        for n, thread in enumerate(self._threads):
+            try:
+                thread.start()
+            except RuntimeError as error:  # the system has no more: fewer hands do the same work
+                log.warning("crew.fewer", hands=n + 1, error=str(error))
+                del self._threads[n:]
+                break
         return self
 
     def __exit__(

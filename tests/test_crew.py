@@ -145,3 +145,22 @@ def test_as_many_hands_as_cores_but_for_workers_that_wait(
 ) -> None:
     monkeypatch.setattr(crew_module, "cores", lambda: cores)
     assert hands(workers) == wanted
+
+
+def test_where_the_system_has_no_more_threads_fewer_hands_do_the_work(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    start, begun = threading.Thread.start, list[str]()
+
+    def refused(thread: threading.Thread) -> None:
+        if len(begun) == 2:
+            raise RuntimeError("can't start new thread")
+        begun.append(thread.name)
+        start(thread)
+
+    heap = Heap(*[pause] * 20)
+    monkeypatch.setattr(threading.Thread, "start", refused)
+    with Crew("hand", 6, heap.choose, heap.changed) as crew:
+        crew.until(heap.done)
+    assert len(heap.by) == 20
+    assert set(heap.by) <= {*begun, threading.current_thread().name}
