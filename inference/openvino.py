@@ -11,6 +11,7 @@ from ..core.errors import ConfigError, InferenceError, ModelError
 from . import quantise
 from .contracts import Contract, Found, check
 from .engine import Tensor
+from .ov_core import ov_core
 from .providers import Plan, Precision
 from .tuning import Sample
 
@@ -37,10 +38,11 @@ class OpenVino:
             )
         try:
             import openvino
+
+            self._core = ov_core()
         except ImportError as error:
             raise ConfigError("OpenVINO is not installed", "uv sync, or pip install openvino") from error
         self._ov = openvino
-        self._core = openvino.Core()
         self.plan = plan
         self.device = provider.device
         """`CPU`, `GPU`, `GPU.1`, `NPU`."""

@@ -10,6 +10,7 @@ from ..core.errors import ModelError
 from .contracts import Found
 from .engine import Tensor
 from .onnx_file import Graph
+from .ov_core import ov_core
 from .surgery import cut, image_half
 
 _CLOSE = 1e-3
@@ -37,10 +38,9 @@ class Trial:
         try:
             import onnxruntime
         except ImportError:
-            import openvino
-
-            compiled = openvino.Core().compile_model(
-                openvino.Core().read_model(content), "CPU", {"INFERENCE_PRECISION_HINT": "f32"}
+            core = ov_core()
+            compiled = core.compile_model(
+                core.read_model(content), "CPU", {"INFERENCE_PRECISION_HINT": "f32"}
             )
             names = [port.get_any_name() for port in compiled.outputs]
             self._run = lambda fed: dict(zip(names, compiled(fed).to_tuple(), strict=True))

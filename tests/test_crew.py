@@ -5,7 +5,7 @@ import signal
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -114,6 +114,15 @@ def interrupted(after_s: float, choose: Callable[[], Task | None], changed: thre
         crew.until(lambda: None)
 
 
+@pytest.fixture
+def ctrl_c() -> Iterator[None]:
+    """SIGINT raises, also where whoever started the tests had it ignored (a shell does so in the background)."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ctrl_c")
 def test_ctrl_c_comes_between_two_tasks_and_leaves_no_lock_taken() -> None:
     """It is sent while all hands fight for the lock, again and again: now and then it came when it was just taken."""
     changed, busy = threading.Condition(), list[int]()

@@ -88,7 +88,7 @@ class Devices:
 def test_a_device_that_is_not_there_is_named_with_those_that_are(
     monkeypatch: pytest.MonkeyPatch, name: str, there: tuple[str, ...], says: str
 ) -> None:
-    monkeypatch.setattr("openvino.Core", lambda: Devices(*there))
+    monkeypatch.setattr("faceswapd.inference.openvino.ov_core", lambda: Devices(*there))
     try:
         made = OpenVino(plan(provider(name)))
     except ConfigError as error:

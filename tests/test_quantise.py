@@ -3,7 +3,6 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import openvino
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
@@ -12,11 +11,12 @@ from faceswapd.inference import quantise
 from faceswapd.inference.choices import Choices
 from faceswapd.inference.engine import Tensor
 from faceswapd.inference.engines import Engines
+from faceswapd.inference.ov_core import ov_core
 from faceswapd.inference.shelf import Shelf
 from faceswapd.inference.tuning import psnr_db
 
 pytestmark = pytest.mark.skipif(
-    "INT8" not in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"),
+    "INT8" not in ov_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"),
     reason="this processor has no instructions for int8",
 )
 SIDE = 128
@@ -63,7 +63,7 @@ def pictures(count: int, seed: int) -> list[Tensor]:
 
 
 def test_ranges_are_those_of_the_convolutions_between_the_pictures() -> None:
-    core = openvino.Core()
+    core = ov_core()
     source = np.zeros((1, 512), np.float32)
     found = quantise.ranges(core, network(), [{"target": p, "source": source} for p in pictures(2, 0)])
 
@@ -82,7 +82,7 @@ def test_wider_ranges_hold_both() -> None:
 
 
 def test_eight_bits_stay_near_fp32_and_are_used() -> None:
-    core = openvino.Core()
+    core = ov_core()
     source = np.zeros((1, 512), np.float32)
     found = quantise.ranges(core, network(), [{"target": p, "source": source} for p in pictures(4, 0)])
     model = quantise.quantised(core, network(), found)
