@@ -1,6 +1,6 @@
 """A neural swap as the usual tools run it, and as faceswapd does, in turns on this machine.
 
-    uv run benchmarks/neural.py [--bottleneck 32] [--faces 1] [--frames 6] [--json]
+    uv run benchmarks/neural.py [--bottleneck 32] [--faces 1] [--frames 6] [--precision auto] [--json]
 
 The networks have the compute of the real ones and random weights (`networks.py`): they say how fast, never how
 good. "Usual" is detector (640 x 640), recogniser and swapper in ONNX Runtime on the processor with its default
@@ -28,7 +28,7 @@ import onnxruntime
 from rich.console import Console
 
 from faceswapd.core.frame import Frame, Pixels
-from faceswapd.core.settings import InferenceSettings, ProcessorSettings
+from faceswapd.core.settings import InferenceSettings, PrecisionName, ProcessorSettings
 from faceswapd.faces.face import Sighting
 from faceswapd.inference.engines import Engines
 from faceswapd.inference.shelf import Shelf
@@ -50,10 +50,11 @@ def main() -> None:
     parser.add_argument("--bottleneck", type=int, choices=(16, 32), default=32)
     parser.add_argument("--faces", type=int, choices=(1, 4), default=1)
     parser.add_argument("--frames", type=int, default=6)
+    parser.add_argument("--precision", choices=("auto", "fp32", "bf16", "int8"), default="auto")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        found = compare(Path(folder), args.bottleneck, args.faces, args.frames)
+        found = compare(Path(folder), args.bottleneck, args.faces, args.frames, args.precision)
     if args.json:
         Console().print_json(json.dumps(found))
     else:
@@ -61,7 +62,9 @@ def main() -> None:
             Console().print(f"{what:>12}  {value}", highlight=False)
 
 
-def compare(folder: Path, bottleneck: int, faces: int, frames: int) -> dict[str, object]:
+def compare(
+    folder: Path, bottleneck: int, faces: int, frames: int, precision: PrecisionName
+) -> dict[str, object]:
     made = {
         "inswapper_size": networks.inswapper(bottleneck)[0],
         "w600k_r50": networks.arcface()[0],
@@ -73,7 +76,9 @@ def compare(folder: Path, bottleneck: int, faces: int, frames: int) -> dict[str,
         shelf.add(path, name)
     usual = _usual(made, networks.scrfd()[0], faces)
 
-    engines = Engines(InferenceSettings(), cache=folder / "engines.json", shelf=shelf, live=True)
+    engines = Engines(
+        InferenceSettings(precision=precision), cache=folder / "engines.json", shelf=shelf, live=True
+    )
     try:
         scene = _scene(faces)
         chain = ChainBuilder(registry(Workshop(engines, _Wardrobe()))).build(
