@@ -18,6 +18,12 @@ class Background:
         self._running: Future[None] | None = None
         self._rest_until_ns = 0
 
+    @property
+    def free(self) -> bool:
+        """It is neither at work nor resting: worth preparing something for."""
+        running = self._running
+        return (running is None or running.done()) and self._now() >= self._rest_until_ns
+
     def start(self, work: Callable[[], object]) -> None:
         """Begins with it, or leaves it. Raises what the piece before failed with."""
         with self._lock:

@@ -13,7 +13,7 @@ from ..core.frame import Pixels, Points
 from ..faces import masks
 from ..faces.crop import moved, scale_of
 from ..faces.warp import rasterise, skirted
-from .carry import Look
+from .look import Look
 
 CELLS = 96
 """Side of the grid on which the map is found; it is linear between the corners of a mesh whose triangles are larger."""

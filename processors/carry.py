@@ -13,10 +13,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core.frame import Matrix, Pixels, Points
+from ..core.frame import Pixels, Points
 from ..faces import masks
 from ..faces.crop import enlarged, moved, scale_of, soft_box
-from ..faces.face import Face
+from .look import Look
 
 SMALL = 128
 """Side of the picture of low frequencies: an eye is 30 pixels wide in it."""
@@ -35,18 +35,6 @@ GREW = 1.5
 
 NO_MAP: Any = None
 """Tells `cv2.remap` that both coordinates are in its first map; its stubs do not know of that."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Look:
-    """One face of one frame, as a network is given it."""
-
-    face: Face
-    matrix: Matrix
-    """Frame -> crop."""
-    crop: Pixels
-    treated: bool = False
-    """The face in it has been hidden or replaced: it is no longer its owner's."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -14,13 +14,13 @@ from msgspec import Meta
 from ..core.frame import Pixels
 from ..core.params import Params
 from ..faces import masks
-from ..faces.crop import enlarged, face_alpha, lay_back, moved, soft_box, take
-from ..faces.templates import crop_matrix
+from ..faces.crop import enlarged, face_alpha, lay_back, moved, soft_box
 from ..inference.picture_model import PictureModel, check_model
 from .background import Background
-from .carry import Look, Restored
+from .carry import Restored
+from .look import Look, looks
 from .processor import Effect, Picture, Render, Workshop
-from .wearer import WHOSE, Who, check_who, wearers
+from .wearer import WHOSE, Who, check_who
 
 
 class EnhanceParams(Params, frozen=True):
@@ -82,14 +82,7 @@ class _Enhanced:
         """The crops of the faces that are restored in a picture."""
         if self.params.blend == 0:
             return []
-        # A detector's stand-in has no mesh of its own to align a crop by.
-        faces = [face for face in wearers(picture.faces, self.params.faces)[0] if face.score > 0]
-        side, template = self.model.side, self.model.family.template
-        matrices = [crop_matrix(face.anchors, template, side) for face in faces]
-        return [
-            Look(face, matrix, take(picture.pixels, matrix, side), face.id in picture.treated)
-            for face, matrix in zip(faces, matrices, strict=True)
-        ]
+        return looks(picture, self.params.faces, self.model.family.template, self.model.side)
 
     def restored(self, looks: Sequence[Look]) -> list[Pixels]:
         """What the network makes of them, in one run."""

@@ -15,14 +15,12 @@ from msgspec import Meta
 from ..core.frame import Matrix, Points
 from ..core.params import Params
 from ..faces import masks
-from ..faces.crop import face_alpha, lay_back, moved, take
-from ..faces.face import Face
-from ..faces.templates import crop_matrix
+from ..faces.crop import face_alpha, lay_back, moved
 from ..inference.masker import Masker
 from ..inference.swapper import Styles, Swapped, Swapper
 from .background import Background
 from .bent import Worn
-from .carry import Look
+from .look import Look, looks
 from .own_identity import OwnIdentities
 from .processor import Effect, Picture
 from .wearer import WHO, KeepMouth, Opacity, Who, wearers
@@ -123,13 +121,7 @@ class Swapping:
 
     def looks(self, picture: Picture) -> list[Look]:
         """The crops of the faces that are worn on."""
-        # A detector's stand-in has no mesh of its own: it can be covered, not worn on.
-        faces = [face for face in wearers(picture.faces, self.params.faces)[0] if face.score > 0]
-        side = self.box.shape[0]
-        return [
-            Look(face, matrix, take(picture.pixels, matrix, side))
-            for face, matrix in zip(faces, map(self._matrix, faces), strict=True)
-        ]
+        return looks(picture, self.params.faces, self.swapper.family.template, self.box.shape[0])
 
     def swapped(self, looks: Sequence[Look], pictures: Sequence[Picture]) -> list[Swapped]:
         """What the network makes of them, in one run, and where it may be shown; `pictures` are those they are of."""
@@ -176,10 +168,6 @@ class Swapping:
             came = picture.pixels if picture.original is None else picture.original
             out += self.swapper.run([look.crop], self.own.styles(look.face, came), boost, morph)
         return out
-
-    def _matrix(self, face: Face) -> Matrix:
-        """Frame -> crop."""
-        return crop_matrix(face.anchors, self.swapper.family.template, self.box.shape[0])
 
     def _alpha(self, points: Points, matrix: Matrix) -> masks.Mask:
         """How much of the swapped crop is shown, in the crop."""
@@ -237,7 +225,7 @@ class LiveSwapping:
                 bent[look.face.id] = Swapped(*now)
         waiting = [look for look in looks if look.face.id not in bent]
         fresh = self._swapped(waiting, picture)
-        if bent and not self._every:
+        if bent and not self._every and self._behind.free:
             self._behind.start(partial(self._swapped, looks, self._untouched(picture)))
         return self._work.laid(
             picture, [(look, bent.get(look.face.id) or fresh[look.face.id]) for look in looks]

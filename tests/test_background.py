@@ -25,13 +25,16 @@ def test_one_piece_at_a_time_and_a_rest_after_each() -> None:
             clock.ns += 100
             done.append(clock.ns)
 
+        assert behind.free
         behind.start(work)
+        assert not behind.free
         behind.start(work)  # it is at work: left
         may_go.set()
         thread.submit(int).result()
         assert done == [100]
         behind.start(work)  # it rests until 200
         clock.ns = 199
+        assert not behind.free
         behind.start(work)
         thread.submit(int).result()
         assert done == [100]

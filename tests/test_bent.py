@@ -17,7 +17,7 @@ from faceswapd.faces.crop import face_alpha, moved, soft_box, take
 from faceswapd.faces.templates import crop_matrix
 from faceswapd.inference.engines import Engines
 from faceswapd.processors.bent import Worn
-from faceswapd.processors.carry import Look
+from faceswapd.processors.look import Look
 from faceswapd.processors.track_faces import FaceTracker
 
 SIDE = 128

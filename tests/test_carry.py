@@ -10,7 +10,8 @@ from faceswapd.core.frame import Matrix, Pixels
 from faceswapd.faces.crop import take
 from faceswapd.faces.face import Face
 from faceswapd.faces.templates import crop_matrix
-from faceswapd.processors.carry import Look, Restored
+from faceswapd.processors.carry import Restored
+from faceswapd.processors.look import Look
 
 SIZE = (640, 360)
 PERSON = Person(SIZE)
