@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import replace
 
 import numpy as np
@@ -179,28 +179,35 @@ def test_a_swapped_face_has_the_badge() -> None:
     assert done.image.max() > 200
 
 
-def test_one_frame_is_tracked_at_a_time_and_no_more_are_rendered_than_there_are_workers() -> None:
+def test_one_frame_is_tracked_at_a_time_and_no_more_are_rendered_than_there_are_workers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("faceswapd.daemon.crew.cores", lambda: 8)  # hands for more than may be done at once
     inside, most, lock = (
         dict.fromkeys(("track", "render"), 0),
         dict.fromkeys(("track", "render"), 0),
         threading.Lock(),
     )
+    together = threading.Barrier(2)
 
-    def within(stage: str) -> None:
+    @contextmanager
+    def within(stage: str) -> Iterator[None]:
         with lock:
             inside[stage] += 1
             most[stage] = max(most[stage], inside[stage])
         time.sleep(0.003)
+        yield
         with lock:
             inside[stage] -= 1
 
     class Slow(Tracker):
         def track(self, frame: Frame, every_frame: bool) -> Sighting:
-            within("track")
-            return super().track(frame, every_frame)
+            with within("track"):
+                return super().track(frame, every_frame)
 
     def render(picture: Picture) -> Picture:
-        within("render")
+        with within("render"):
+            together.wait(10)  # each is rendered beside another, or this breaks
         return picture
 
     tracker = Slow()
@@ -211,8 +218,11 @@ def test_one_frame_is_tracked_at_a_time_and_no_more_are_rendered_than_there_are_
     assert most == {"track": 1, "render": 2}
 
 
-def test_room_that_is_given_back_is_taken_while_the_writer_still_has_frames() -> None:
+def test_room_that_is_given_back_is_taken_while_the_writer_still_has_frames(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """A batch is written frame by frame: who reads does not wait for the last of them."""
+    monkeypatch.setattr("faceswapd.daemon.crew.cores", lambda: 2)  # one hand writes, one reads
     line, read, room = (
         Line(step(Together()), workers=1, batch=Batch(4, settled=4)),
         threading.Event(),
