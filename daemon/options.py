@@ -38,15 +38,7 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     add("--loop", action="store_true", help="play a film again and again")
     add("--for", dest="for_s", type=float, metavar="SECONDS", help="end after so long")
     add_analysis_options(parser)
-    add("--engine", choices=get_args(EngineName))
-    add("--precision", choices=get_args(PrecisionName), help="of the models' arithmetic (default: auto)")
-    add(
-        "--execution-provider",
-        dest="provider",
-        metavar="NAME",
-        help="cpu, cuda, openvino:gpu, ...; tensorrt,cuda allows the second in the first one's place (default: auto)",
-    )
-    add("--execution-threads", dest="threads", type=int, metavar="N", help="workers of the pool")
+    add_inference_options(parser)
     add("--port", type=int, help="of the control channel (default: 7865)")
     add("--no-control", action="store_true", help="run without a control channel")
     add("--overwrite", action="store_true", help="replace an existing film")
@@ -81,6 +73,20 @@ def add_analysis_options(parser: argparse.ArgumentParser) -> None:
     add("--attributes", metavar="MODEL", help="tells sex and age of faces (default: none)")
 
 
+def add_inference_options(parser: argparse.ArgumentParser) -> None:
+    """What models run on, and how."""
+    add = parser.add_argument
+    add("--engine", choices=get_args(EngineName))
+    add("--precision", choices=get_args(PrecisionName), help="of the models' arithmetic (default: auto)")
+    add(
+        "--execution-provider",
+        dest="provider",
+        metavar="NAME",
+        help="cpu, cuda, openvino:gpu, ...; tensorrt,cuda allows the second in the first one's place (default: auto)",
+    )
+    add("--execution-threads", dest="threads", type=int, metavar="N", help="workers of the pool")
+
+
 def add_analyse_options(parser: argparse.ArgumentParser) -> None:
     """The options of `face analyse`."""
     parser.add_argument("photo", type=Path)
@@ -99,7 +105,7 @@ def analysis_options(args: argparse.Namespace) -> dict[str, Any] | None:
 
 
 def inference_options(args: argparse.Namespace) -> dict[str, Any] | None:
-    """What `--engine` and its neighbours were given, as fields of `InferenceSettings`.
+    """What `add_inference_options` was given, as fields of `InferenceSettings`.
 
     Raises UsageError for a provider that nobody knows and a number of threads that makes no sense on this machine.
     """

@@ -4,12 +4,9 @@ import argparse
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import get_args
 
 from ..capture.hwaccel import NAMES
-from ..core.settings import EngineName, PrecisionName
-from . import config
-from .options import add_analysis_options
+from .options import add_analysis_options, add_config_option, add_inference_options
 
 FOREIGN = {
     "--many-faces": "every face wears it (what is done anyway)",
@@ -40,7 +37,7 @@ def add_process_options(parser: argparse.ArgumentParser) -> None:
     add("-o", "--output", metavar="OUT", help="a file for one input, else a folder")
     add("--jobs", type=Path, metavar="FILE", help="many runs: TOML with [[job]] tables, or a list in JSON, of "
         "these options without their dashes")  # fmt: skip
-    add("--config", type=Path, metavar="FILE", help=f"configuration (default: {config.default_path()})")
+    add_config_option(parser)
     add("--processors", metavar="A,B", help="the chain, in order; none changes nothing (default: anonymize)")
     add("--frame-processor", nargs="+", dest="frame_processors", metavar="A",
         help="the same, as other tools have it: face_swapper, ...")  # fmt: skip
@@ -79,15 +76,7 @@ def add_process_options(parser: argparse.ArgumentParser) -> None:
     )
     add("--report", type=Path, metavar="FILE.html", help="write a page with plots of speed and stage times")
     add_analysis_options(parser)
-    add("--engine", choices=get_args(EngineName))
-    add("--precision", choices=get_args(PrecisionName), help="of the models' arithmetic (default: auto)")
-    add(
-        "--execution-provider",
-        dest="provider",
-        metavar="NAME",
-        help="cpu, cuda, openvino:gpu, ...; tensorrt,cuda allows the second in the first one's place (default: auto)",
-    )
-    add("--execution-threads", dest="threads", type=int, metavar="N", help="workers of the pool")
+    add_inference_options(parser)
     add("--batch-size", type=int, metavar="N", help="frames of a film that a model gets at once, up to 32 "
         "(default: as many as prove fastest)")  # fmt: skip
     add("--json", action="store_true", help="print the numbers of the run as one JSON object at its end")
