@@ -1,6 +1,7 @@
 """Moving pictures (WebP, PNG, AVIF) as films."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
@@ -17,8 +18,36 @@ _SHORTEST_MS = 20
 _UNSAID_MS = 100
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Cel:
+    """One picture of those that a moving one consists of."""
+
+    pixels: Pixels
+    """BGR; transparency is laid on white."""
+    ms: int
+    """How long it is shown; at least 20."""
+
+
+def load_animation(path: Path) -> list[Cel]:
+    """All pictures of a moving one. Raises MissingInputError or BadInputError."""
+    try:
+        raw = np.fromfile(path, np.uint8)
+    except OSError as error:
+        raise MissingInputError(f"picture {path}", f"it cannot be read ({error.strerror})") from None
+    try:
+        done, found = cv2.imdecodeanimation(raw)
+    except cv2.error:
+        done, found = False, cv2.Animation()
+    if not done or not len(found.frames):
+        raise BadInputError(f"picture {path}", "it is damaged or in an unknown format")
+    return [
+        Cel(_opaque(np.asarray(frame, np.uint8)), int(ms) if ms >= _SHORTEST_MS else _UNSAID_MS)
+        for frame, ms in zip(found.frames, found.durations, strict=True)
+    ]
+
+
 class Animation:
-    """A moving picture, read as `Film` reads a film; transparency is laid on white. All frames are in memory."""
+    """A moving picture, read as `Film` reads a film. All frames are in memory."""
 
     def __init__(self, path: Path) -> None:
         self.name = str(path)
@@ -32,18 +61,9 @@ class Animation:
 
     def open(self) -> Shape:
         """Decodes all of it. Raises MissingInputError or BadInputError."""
-        try:
-            raw = np.fromfile(self._path, np.uint8)
-        except OSError as error:
-            raise MissingInputError(f"picture {self.name}", f"it cannot be read ({error.strerror})") from None
-        try:
-            done, found = cv2.imdecodeanimation(raw)
-        except cv2.error:
-            done, found = False, cv2.Animation()
-        if not done or not len(found.frames):
-            raise BadInputError(f"picture {self.name}", "it is damaged or in an unknown format")
-        self._frames = [_opaque(np.asarray(frame, np.uint8)) for frame in found.frames]
-        lengths = [int(ms) if int(ms) >= _SHORTEST_MS else _UNSAID_MS for ms in found.durations]
+        cels = load_animation(self._path)
+        self._frames = [cel.pixels for cel in cels]
+        lengths = [cel.ms for cel in cels]
         self._times = [sum(lengths[:n]) for n in range(len(lengths))]
         self._end = sum(lengths)
         height, width = self._frames[0].shape[:2]

@@ -9,7 +9,9 @@ from ..core.settings import Size
 from .camera import Camera
 from .desktop import desktop_source
 from .devices import Device, System, cameras, find_camera, find_virtual_camera, first_camera
+from .moving import Moving
 from .pattern import Pattern
+from .picture import animated
 from .portrait import MOST_FACES, Portrait
 from .source import Source
 from .still import SUFFIXES, Still
@@ -17,6 +19,8 @@ from .stream import SCHEMES, URL, Stream
 
 WAYS = "name a film, a picture or a URL, or use `portrait:` or `pattern:`"
 DEVICE = re.compile(r"/dev/|\d+$")
+GIF = ".gif"
+"""The moving picture that is decoded as a film is; like the others it is played over and over."""
 
 
 def make_source(
@@ -26,8 +30,8 @@ def make_source(
 
     `auto` is the first camera; else a camera's name or path, a file, a URL, `screen:`, `pattern:`, `portrait:`
     or `portrait:N` with N faces. Cameras are asked for `size` and `fps`, drawn sources have them exactly,
-    films keep their own. Raises UsageError for a word that means nothing, NoDeviceError for a camera and
-    MissingInputError for a file that is not there.
+    films and moving pictures keep their own. Raises UsageError for a word that means nothing, NoDeviceError for
+    a camera and MissingInputError for a file that is not there.
     """
     if not spec:
         raise UsageError("an empty source", WAYS)
@@ -64,8 +68,8 @@ def _camera(device: Device | None, missing: Exception, size: Size, fps: float) -
 
 def _file(path: Path, fps: float, loop: bool) -> Source:
     if path.suffix.lower() in SUFFIXES:
-        return Still(path, fps)
-    return Stream(str(path), loop=loop)
+        return Moving(path) if animated(path) else Still(path, fps)
+    return Stream(str(path), loop=loop or path.suffix.lower() == GIF)
 
 
 def _faces(spec: str) -> int:

@@ -27,6 +27,8 @@ SCHEMES = LIVE | {"http", "https"}
 
 OPEN_S, SILENCE_S = 8.0, 3.0
 """How long a network stream may take to begin, and to give its next data."""
+LAST_S = 10.0
+"""A last frame that says it lasts longer is not believed: many GIFs rest on theirs, but not for so long."""
 LIVE_OPTIONS = {"rtsp_transport": "tcp", "analyzeduration": "1000000"}
 """FFmpeg's options for live streams: RTSP without lost packets, a second (not five) to find out what it is.
 What was read meanwhile is decoded, not thrown away (`nobuffer`): the first key frame is in it."""
@@ -48,6 +50,7 @@ class Stream:
         self._container: InputContainer | None = None
         self._frames: Iterator[VideoFrame] = iter(())
         self._first: VideoFrame | None = None
+        self._lasts_s: float | None = None
         self._timeline = Timeline()
         self._upright = Upright()
         self._live = False
@@ -77,7 +80,10 @@ class Stream:
         frame = self._next()
         pixels = self._upright(frame, self._aspect)
         self.size = pixels.shape[1], pixels.shape[0]
-        time_s = None if frame.pts is None or frame.time_base is None else float(frame.pts * frame.time_base)
+        base = frame.time_base or 0
+        time_s = float(frame.pts * base) if frame.pts is not None and base else None
+        lasts_s = float((frame.duration or 0) * base)
+        self._lasts_s = lasts_s if 0 < lasts_s <= LAST_S else None
         return Shot(pixels, self._timeline.at(time_s, 1 / self.fps))
 
     def close(self) -> None:
@@ -125,7 +131,7 @@ class Stream:
             raise EndOfSource
         self.close()
         self._begin()
-        self._timeline.restart()
+        self._timeline.restart(self._lasts_s)
         return self._next()
 
     def _damaged(self, error: av.error.FFmpegError, in_a_row: int) -> None:

@@ -12,9 +12,11 @@ class Timeline:
     def __init__(self) -> None:
         self._shift_s: float | None = None
         self._last_s: float | None = None
+        self._pause_s: float | None = None
 
     def at(self, time_s: float | None, period_s: float) -> float:
         """The time of the next frame; `time_s` is the container's (None: unknown), `period_s` the usual step."""
+        period_s, self._pause_s = self._pause_s or period_s, None
         expected_s = 0.0 if self._last_s is None else self._last_s + period_s
         if time_s is None:
             now_s = expected_s
@@ -28,6 +30,6 @@ class Timeline:
         self._last_s = now_s
         return now_s
 
-    def restart(self) -> None:
-        """The film begins again: its first frame follows the last one by a period."""
-        self._shift_s = None
+    def restart(self, pause_s: float | None = None) -> None:
+        """The film begins again: its first frame follows the last one by `pause_s`, or by a period."""
+        self._shift_s, self._pause_s = None, pause_s

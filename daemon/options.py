@@ -19,7 +19,7 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     add_config_option(parser)
     add(
         "--source",
-        help="camera name or path, film, URL, screen:, pattern:, portrait: (default: the first camera)",
+        help="camera name or path, film, picture, URL, screen:, pattern:, portrait: (default: the first camera)",
     )
     add("--output", action="append", metavar="WHERE",
         help="virtual camera name or path, pipewire:, film, mjpeg:, a udp, rtmp, rtsp or srt address, "
