@@ -56,7 +56,12 @@ def rotation(pitch: float, yaw: float, roll: float) -> Array:
     return np.asarray(about_z @ about_y @ about_x, np.float32)
 
 
-def degrees(logits: Array) -> float:
-    """The angle of 66 bins of 3 degrees each, from -97.5 up: the mean, weighted by their softmax."""
-    weights = np.exp(logits - logits.max())
+def degrees(told: Array) -> float:
+    """The angle that a network tells: one number is it already.
+
+    66 are bins of 3 degrees each, from -97.5 up: it is their mean, weighted by their softmax.
+    """
+    if told.size == 1:
+        return float(told.item())
+    weights = np.exp(told - told.max())
     return float((weights / weights.sum() * np.arange(BINS)).sum() * 3 - 97.5)

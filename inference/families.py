@@ -4,7 +4,7 @@ The geometry is `faces.templates`; which family a file belongs to is told by `re
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Literal
 
@@ -45,8 +45,12 @@ class Port:
     name: str = ""
     """What every known export calls it, where that tells the family from others of its shapes. A file that calls it
     otherwise is taken for this family only when told."""
+    alias: str = ""
+    """What another export calls it, where the file has more of its shape."""
     batchless: bool = False
     """Some exports leave the batch out."""
+    number: bool = False
+    """One number a picture: how many sizes of 1 are around it, if any, differs between exports."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +83,8 @@ class Family:
     """Its file leaves height and width open. One that fixes them is taken for this family only when told."""
     exact: bool = False
     """A file with more outputs is another's."""
+    by_place: bool = False
+    """Of outputs that have one shape, the order says which is which, whatever a file calls them."""
 
 
 def _picture(role: str, side: int, *, channels: int = 3, optional: bool = False) -> Port:
@@ -130,6 +136,18 @@ def _scrfd(name: str, strides: Sequence[int]) -> Family:
     outputs = (*_maps("score", 1, strides), *_maps("bbox", 4, strides), *_maps("kps", 10, strides))
     inputs = (Port("input", (None, 3, None, None)),)
     return Family(name, "detector", inputs, outputs, coding=SIGNED_128, exact=True)
+
+
+def _motion(name: str, angle: Port, points: Shape, *, by_place: bool = False) -> Family:
+    """`angle` is how each of the three angles is told, `points` how what is told of 21 points is."""
+    outputs = (
+        *(replace(angle, role=role) for role in ("pitch", "yaw", "roll")),
+        Port("t", (None, 3)),
+        Port("exp", points),
+        Port("scale", (None, 1)),
+        Port("kp", points),
+    )
+    return Family(name, "expression", (_picture("img", 256),), outputs, "arcface_128", by_place=by_place)
 
 
 _BETWEEN = (Port("img0", (None, 3, None, None)), Port("img1", (None, 3, None, None)))
@@ -208,19 +226,14 @@ _ALL = (
         "portrait_features", "expression", (_picture("img", 256),), (Port("output", (None, 32, 16, 64, 64)),),
         "arcface_128",
     ),
-    Family(
-        "portrait_motion", "expression", (_picture("img", 256),),
-        (
-            *(Port(angle, (None, 66)) for angle in ("pitch", "yaw", "roll")),
-            Port("t", (None, 3)), Port("exp", (None, 63)), Port("scale", (None, 1)), Port("kp", (None, 63)),
-        ),
-        "arcface_128",
-    ),
+    _motion("portrait_motion", Port("angle", (None, 66)), (None, 63)),
+    _motion("portrait_motion_degrees", Port("angle", (None, 1), number=True), (None, 21, 3), by_place=True),
     Family(
         "portrait_generator", "expression",
         (
             Port("feature_3d", (None, 32, 16, 64, 64)),
-            Port("kp_driving", (None, 21, 3)), Port("kp_source", (None, 21, 3)),
+            # Where the points are to go, and where they are. facefusion's export names these two from the other end.
+            Port("kp_driving", (None, 21, 3), alias="source"), Port("kp_source", (None, 21, 3), alias="target"),
         ),
         (_picture("out", 512),),
     ),

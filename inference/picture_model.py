@@ -66,7 +66,10 @@ class PictureModel:
             outputs = self._runner.run(batch, *(np.repeat(e, len(pictures), axis=0) for e in each), *shared)
         else:
             runs = [self._runner.run(batch[n : n + 1], *each, *shared) for n in range(len(pictures))]
-            outputs = tuple(np.concatenate(parts) for parts in zip(*runs, strict=True))
+            # One number, without a batch, is a batch of its own.
+            outputs = tuple(
+                np.concatenate([np.atleast_1d(part) for part in parts]) for parts in zip(*runs, strict=True)
+            )
         if not np.isfinite(outputs[0].sum()):
             raise InferenceError(f"model {self.model} gave no numbers", "try --precision fp32")
         return outputs

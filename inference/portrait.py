@@ -1,6 +1,7 @@
 """LivePortrait's three networks: what a face does, what it looks like, and the same face doing something else."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 
@@ -11,8 +12,14 @@ from .engine import Models, Tensor
 from .families import Family
 from .picture_model import PictureModel
 
-PARTS = {"features": "portrait_features", "motion": "portrait_motion", "generator": "portrait_generator"}
-"""{what is put to the model's name: the family of that part}."""
+PARTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "features": ("portrait_features",),
+        "motion": ("portrait_motion", "portrait_motion_degrees"),
+        "generator": ("portrait_generator",),
+    }
+)
+"""{what is put to the model's name: the families that are that part}. What they tell is the same, in the same order."""
 
 
 class Portrait:
@@ -24,11 +31,11 @@ class Portrait:
     def __init__(self, models: Models, model: str) -> None:
         """Blocks. Raises ModelError with the command that brings a part, UsageError for one of another kind."""
         self.model = model
-        for part, family in PARTS.items():
+        for part, families in PARTS.items():
             found = models.shelf.family(f"{model}_{part}")
-            if found.name != family:
+            if found.name not in families:
                 raise UsageError(
-                    f"model {model}_{part} is of the family {found.name}, not {family}",
+                    f"model {model}_{part} is of the family {found.name}, not {' or '.join(families)}",
                     "see `faceswapd models list`",
                 )
         self._look = PictureModel(models, f"{model}_features")

@@ -85,7 +85,8 @@ def _match(family: Family, side: str, ports: Sequence[Port], founds: Sequence[Fo
             raise _misfit(
                 family, f"no {side} is {port.role!r} {port.dtype} {_sizes(port.shape)} (there is {there})"
             )
-        chosen = next((f for f in fitting if f.name in (port.role, port.name)), fitting[0])
+        names = () if side == "output" and family.by_place else (port.role, port.name, port.alias)
+        chosen = next((f for f in fitting if f.name in names), fitting[0])
         out[port.role] = chosen
         left.remove(chosen)
     return out
@@ -94,6 +95,8 @@ def _match(family: Family, side: str, ports: Sequence[Port], founds: Sequence[Fo
 def _fits(found: Shape, port: Port) -> bool:
     """A size that the file leaves open fits; a batch of 1 fits any."""
     wanted = port.shape
+    if port.number:
+        return all(n in (None, 1) for n in found)
     if port.batchless and len(found) == len(wanted) - 1:
         wanted = wanted[1:]
     if len(found) != len(wanted):

@@ -309,11 +309,10 @@ class Shelf:
         entry = self.known.get(name)
         if entry is None:
             return ModelError(f"model {name} is not here", f"faceswapd models add FILE --name {name}")
-        offered = (
-            name
-            if entry.url
-            else next((n for n, k in self.known.items() if k.url and k.family == entry.family), "")
-        )
+        offered = name if entry.url else ""
+        # A part of three does not replace another three's.
+        if not offered and family_of(entry.family).task != "expression":
+            offered = next((n for n, k in self.known.items() if k.url and k.family == entry.family), "")
         ways = [f"faceswapd models pull {offered}"] if offered else []
         ways += [f"faceswapd models add {entry.file}"] if not entry.url else []
         return ModelError(f"model {name} is not here", ", or ".join(ways))

@@ -280,7 +280,7 @@ def bisenet() -> bytes:
     return _model(nodes, {"input": [1, 3, 512, 512]}, {"output": [1, 19, 512, 512]}, weights)
 
 
-def portrait_features() -> bytes:
+def portrait_features(given: str = "img") -> bytes:
     """Means of 4 x 4 pixels in the first three of 32 channels, at all 16 depths."""
     spread = np.zeros((512, 3), np.float32)
     for channel in range(3):
@@ -289,63 +289,97 @@ def portrait_features() -> bytes:
         "spread": spread.reshape(512, 3, 1, 1), "cube": np.array([0, 32, 16, 64, 64]),
     }  # fmt: skip
     nodes = [
-        helper.make_node("AveragePool", ["img"], ["small"], kernel_shape=[4, 4], strides=[4, 4]),
+        helper.make_node("AveragePool", [given], ["small"], kernel_shape=[4, 4], strides=[4, 4]),
         helper.make_node("Conv", ["small", "spread"], ["flat"], kernel_shape=[1, 1]),
         helper.make_node("Reshape", ["flat", "cube"], ["output"]),
     ]
-    return _model(nodes, {"img": [1, 3, 256, 256]}, {"output": [1, 32, 16, 64, 64]}, weights)
+    return _model(nodes, {given: [1, 3, 256, 256]}, {"output": [1, 32, 16, 64, 64]}, weights)
 
 
-def portrait_motion() -> bytes:
-    """Point n is pulled by n % 7 times the mean colour (R, G, B: x, y, z); yaw is 30 degrees, scale 2, x goes by 0.5.
+ANGLES = {"pitch": -9.0, "yaw": 30.0, "roll": 12.0}
+"""What both stand-ins of motion say of every face."""
 
-    At rest point n is (n, 1, 2) / 10.
+
+def _motion(angles: dict[str, NDArray[Any]], rows: str = "") -> tuple[list[Any], dict[str, NDArray[Any]]]:
+    """Point n is pulled by n % 7 times the mean colour (R, G, B: x, y, z): `exp`; at rest it is (n, 1, 2) / 10: `kp`.
+
+    The scale is 2, x goes by 0.5 (`t`). All have the batch of the picture, `img`: one row a face. `rows` is put to
+    their names.
     """
-    pull = np.zeros((3, 63), np.float32)
+    pull = np.zeros((3, 63))
     for n in range(21):
         pull[(0, 1, 2), (3 * n, 3 * n + 1, 3 * n + 2)] = n % 7
-    bins = {"pitch": 32.5, "yaw": 42.5, "roll": 32.5}
-    weights: dict[str, NDArray[Any]] = {
-        "pull": pull,
-        "none3": np.zeros((3, 3), np.float32), "none1": np.zeros((3, 1), np.float32),
-        "none63": np.zeros((3, 63), np.float32), "none66": np.zeros((3, 66), np.float32),
-        "t0": np.array([[0.5, 0, 0]], np.float32), "scale0": np.array([[2]], np.float32),
-        "kp0": np.stack([np.arange(21), np.full(21, 1), np.full(21, 2)], 1).reshape(1, 63).astype(np.float32) / 10,
-    }  # fmt: skip
+    rest = np.stack([np.arange(21), np.full(21, 1), np.full(21, 2)], 1) / 10
+    same = {**angles, "t": np.array([0.5, 0, 0]), "scale": np.array([2]), "kp": rest.ravel()}
+    weights: dict[str, NDArray[Any]] = {"pull": pull.astype(np.float32)}
     nodes = [
         helper.make_node("GlobalAveragePool", ["img"], ["mean"]),
         helper.make_node("Flatten", ["mean"], ["colour"]),
-        helper.make_node("MatMul", ["colour", "pull"], ["exp"]),
+        helper.make_node("MatMul", ["colour", "pull"], [f"exp{rows}"]),
     ]
-    for name, where in bins.items():
-        weights[f"{name}0"] = (-20 * np.abs(np.arange(66) - where)).astype(np.float32)[None]
-    for name, width in (("pitch", 66), ("yaw", 66), ("roll", 66), ("t", 3), ("scale", 1), ("kp", 63)):
+    for name, value in same.items():
+        weights |= {
+            f"{name}0": value.astype(np.float32)[None],
+            f"no_{name}": np.zeros((3, value.size), np.float32),
+        }
         nodes += [
-            helper.make_node("MatMul", ["colour", f"none{width}"], [f"{name}_zero"]),
-            helper.make_node("Add", [f"{name}_zero", f"{name}0"], [name]),
+            helper.make_node("MatMul", ["colour", f"no_{name}"], [f"{name}_zero"]),
+            helper.make_node("Add", [f"{name}_zero", f"{name}0"], [f"{name}{rows}"]),
         ]
+    return nodes, weights
+
+
+def portrait_motion() -> bytes:
+    """`_motion`, each angle by the two bins that it lies between."""
+    nodes, weights = _motion({n: -20 * np.abs(np.arange(66) - (a + 97.5) / 3) for n, a in ANGLES.items()})
     outputs = {"pitch": 66, "yaw": 66, "roll": 66, "t": 3, "exp": 63, "scale": 1, "kp": 63}
     return _model(nodes, {"img": [1, 3, 256, 256]}, {n: [1, w] for n, w in outputs.items()}, weights)
 
 
-def portrait_generator(point: int = 3) -> bytes:
-    """The face that the features hold, and on each channel how far one point is to go (x on R, y on G, z on B)."""
+def portrait_motion_degrees(angle: Sequence[int] = (), names: Sequence[str] = "abcdefg") -> bytes:
+    """`_motion` in facefusion's export: the angles in degrees, of the shape `angle`.
+
+    `names`: of pitch, yaw, roll, scale, translation, expression and the points at rest.
+    """
+    nodes, weights = _motion({n: np.array([a]) for n, a in ANGLES.items()}, "_row")
+    shapes = {
+        **dict.fromkeys(ANGLES, angle),
+        "scale": (1, 1),
+        "t": (1, 3),
+        "exp": (1, 21, 3),
+        "kp": (1, 21, 3),
+    }
+    for (made, shape), name in zip(shapes.items(), names, strict=True):
+        weights[f"as_{made}"] = np.array(shape, np.int64)
+        nodes.append(helper.make_node("Reshape", [f"{made}_row", f"as_{made}"], [name]))
+    outputs = dict(zip(names, map(list, shapes.values()), strict=True))
+    return _model(nodes, {"img": [1, 3, 256, 256]}, outputs, weights)
+
+
+def portrait_generator(
+    point: int = 3, names: Sequence[str] = ("feature_3d", "kp_driving", "kp_source")
+) -> bytes:
+    """The face that the features hold, and on each channel how far one point is to go (x on R, y on G, z on B).
+
+    `names` are those of the features, of where the points are to go, and of where they are.
+    """
+    features, wanted, now = names
     weights: dict[str, NDArray[Any]] = {
         "which": np.array([point]), "first": np.array([0]), "channels": np.array([0, 1, 2]),
         "as_channels": np.array([0, 3, 1, 1]), "scales": np.array([1, 1, 8, 8], np.float32), "depth": np.array([2]),
     }  # fmt: skip
     nodes = [
-        helper.make_node("Gather", ["feature_3d", "channels"], ["three"], axis=1),
+        helper.make_node("Gather", [features, "channels"], ["three"], axis=1),
         helper.make_node("Gather", ["three", "first"], ["deep"], axis=2),
         helper.make_node("Squeeze", ["deep", "depth"], ["small"]),
         helper.make_node("Resize", ["small", "", "scales"], ["large"], mode="nearest"),
-        helper.make_node("Sub", ["kp_driving", "kp_source"], ["way"]),
+        helper.make_node("Sub", [wanted, now], ["way"]),
         helper.make_node("Gather", ["way", "which"], ["one"], axis=1),
         helper.make_node("Reshape", ["one", "as_channels"], ["shift"]),
         helper.make_node("Add", ["large", "shift"], ["out"]),
     ]
     points = [1, 21, 3]
-    inputs = {"feature_3d": [1, 32, 16, 64, 64], "kp_driving": points, "kp_source": points}
+    inputs = {features: [1, 32, 16, 64, 64], wanted: points, now: points}
     return _model(nodes, inputs, {"out": [1, 3, 512, 512]}, weights)
 
 
@@ -593,6 +627,9 @@ PORTRAIT: dict[str, Callable[[], bytes]] = {
     "live_portrait_features": portrait_features,
     "live_portrait_motion": portrait_motion,
     "live_portrait_generator": portrait_generator,
+    "live_portrait_ff_features": partial(portrait_features, "input"),
+    "live_portrait_ff_motion": portrait_motion_degrees,
+    "live_portrait_ff_generator": partial(portrait_generator, names=("feature_volume", "source", "target")),
 }
 FRAME_ENHANCERS: dict[str, Callable[[], bytes]] = {
     "real_esrgan_x2": partial(frame_enhancer, 2),

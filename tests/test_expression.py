@@ -46,6 +46,11 @@ def test_bins_of_three_degrees_begin_at_minus_97_5() -> None:
     assert degrees(logits) == pytest.approx(24, abs=1e-4)
 
 
+@pytest.mark.parametrize("shape", [(), (1,), (1, 1)])
+def test_one_number_is_the_angle(shape: tuple[int, ...]) -> None:
+    assert degrees(np.full(shape, -12.5, np.float32)) == -12.5
+
+
 def test_an_expression_is_drawn_over_by_its_share_and_only_at_the_points_asked_for() -> None:
     mixed = motion(1.0).expressing(motion(3.0), 0.25, LOWER)
 

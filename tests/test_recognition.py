@@ -57,6 +57,38 @@ def test_cscs_is_known_among_swappers_of_its_shapes_by_its_names() -> None:
     assert fit(FAMILIES["cscs_256"], renamed, outputs).inputs["source"].name == "source", "when told"
 
 
+@pytest.mark.parametrize("model", list(standins.PORTRAIT))
+def test_parts_of_live_portrait_are_taken_for_nothing_else(model: str) -> None:
+    graph = Graph(standins.standin(model))
+
+    assert [f.name for f in recognise(graph.inputs, graph.outputs, emap=False)] == [known()[model].family]
+
+
+@pytest.mark.parametrize("angle", [(), (1,), (1, 1), (None, 1)])
+def test_an_angle_in_degrees_is_one_number_of_any_shape(angle: tuple[int | None, ...]) -> None:
+    """Beside it the scale is one number too, and two outputs tell of 21 points: their places say which is which."""
+    shapes = (angle, angle, angle, (1, 1), (1, 3), (1, 21, 3), (1, 21, 3))
+    names = ("kp", "scale", "yaw", "roll", "exp", "pitch", "t")  # not what they are
+    outputs = [Found(name, "float32", shape) for name, shape in zip(names, shapes, strict=True)]
+
+    (family,) = recognise([Found("input", "float32", (1, 3, 256, 256))], outputs, emap=False)
+    roles = fit(family, [Found("input", "float32", (1, 3, 256, 256))], outputs).outputs
+    assert family.name == "portrait_motion_degrees"
+    order = ("pitch", "yaw", "roll", "scale", "t", "exp", "kp")
+    assert {role: found.name for role, found in roles.items()} == dict(zip(order, names, strict=True))
+
+
+def test_both_names_of_a_generators_points_say_where_they_are_to_go_and_where_they_are() -> None:
+    points, features = (1, 21, 3), Found("f", "float32", (1, 32, 16, 64, 64))
+    outputs = [Found("out", "float32", (1, 3, 512, 512))]
+
+    for wanted, now in (("kp_driving", "kp_source"), ("source", "target")):
+        inputs = [Found(now, "float32", points), Found(wanted, "float32", points), features]
+        roles = fit(FAMILIES["portrait_generator"], inputs, outputs).inputs
+        assert roles["kp_driving"].name == wanted
+        assert roles["kp_source"].name == now
+
+
 def test_of_vqfrs_two_pictures_the_restored_one_is_taken() -> None:
     graph = Graph(standins.standin("vqfr_v2"))
 
