@@ -11,6 +11,10 @@ from typing import Any
 from ..core.errors import ConfigError
 from ..core.settings import ControlSettings
 
+NOT_SERVED = "this origin or host is not served\n"
+FULL = "too many clients\n"
+"""What refused clients are told (403, 503): by it they know that it is a daemon that refuses."""
+
 _PEERCRED = struct.Struct("3i")
 _XUCRED = struct.Struct("2I")
 

@@ -12,33 +12,29 @@ import asyncio
 import itertools
 import random
 import secrets
-import ssl
 from collections import deque
 from collections.abc import AsyncIterator
-from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar, cast
 
 import msgspec
-from websockets.asyncio.client import ClientConnection, unix_connect
-from websockets.asyncio.client import connect as ws_connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
+from websockets.asyncio.client import ClientConnection
+from websockets.exceptions import ConnectionClosed
 
 from ..core import errors
 from ..core.errors import BusyError, ConfigError, FaceswapdError, NoDeviceError, UsageError
 from ..core.events import State, Stats
 from . import protocol, token
+from .addresses import NOT_RUNNING, dial, known
 from .protocol import Incoming, Preview, RpcError
 from .replies import EventParams, Hello, Ready
 
 T = TypeVar("T")
 Event = EventParams | Preview
 
-DEFAULT_PORT = 7865
 MAX_EVENTS = 256
 """Events kept for a caller who is slow to ask for them; the oldest give way."""
-NOT_RUNNING = "start it with `faceswapd run`"
 
 
 class Client:
@@ -167,18 +163,15 @@ async def connect(
 ) -> Client:
     """Connects to the daemon of this user, or to the one at `url`, and authenticates.
 
-    Without `url` the unix sockets of the runtime directory are tried, then the addresses that daemons leave there
-    (`control-PORT.url`), then 127.0.0.1:7865. `url` may be
+    Without `url` the places that `addresses.known` names are tried, until a daemon answers. `url` may be
     `ws://host:port`, `wss://host:port` or `unix:/path`. `secret` is the token; without it the token file
     is read. Raises NoDeviceError when no daemon answers, ConfigError when it does not accept the token,
     BusyError when it serves as many clients as it may, UsageError for a wrong address.
     """
     folder = folder or token.runtime_dir()
-    try:
-        async with asyncio.timeout(timeout_s):
-            return await _greeted(await _opened(url, folder), secret, folder)
-    except TimeoutError:
-        raise NoDeviceError(f"the daemon at {url or folder} does not answer", NOT_RUNNING) from None
+    if url is not None:
+        return await _reached(url, secret, folder, timeout_s)
+    return await _found(secret, folder, timeout_s)
 
 
 async def reconnecting(
@@ -222,71 +215,66 @@ def user_error(refused: RpcError) -> FaceswapdError:
     return kind(refused.message, refused.hint)
 
 
-async def _opened(url: str | None, folder: Path) -> ClientConnection:
-    if url is not None:
-        return await _dialled(url)
-    for address in await asyncio.to_thread(_addresses, folder):
-        with suppress(NoDeviceError, UsageError):  # left behind by a daemon that was killed
-            return await _dialled(address)
-    usual = f"ws://127.0.0.1:{DEFAULT_PORT}"
+async def _found(secret: str | None, folder: Path, timeout_s: float) -> Client:
+    """The first daemon that lets this client in: a daemon that was killed leaves its place behind, and another server
+    may have taken its port since."""
+    clock = asyncio.get_running_loop().time
+    end_s = clock() + timeout_s
+    places = await asyncio.to_thread(known, folder)
+    failures: list[FaceswapdError] = []
+    for n, place in enumerate(places):
+        # One that says nothing leaves time for the others.
+        share_s = max(0.0, end_s - clock()) / (len(places) - n)
+        try:
+            return await _reached(place, secret, folder, share_s)
+        except FaceswapdError as error:
+            failures.append(error)
+    for failure in failures:
+        if isinstance(failure, BusyError | ConfigError):  # there is one, but not for this client
+            raise failure
+    told = "; ".join(failure.what for failure in failures)
+    raise NoDeviceError(
+        f"no daemon of this user runs (its address would be in {folder}): {told}",
+        f"{NOT_RUNNING}, or say with --url where it is",
+    )
+
+
+async def _reached(url: str, secret: str | None, folder: Path, timeout_s: float) -> Client:
     try:
-        return await _dialled(usual)
-    except NoDeviceError:
-        raise NoDeviceError(
-            f"no daemon runs: none has left its address in {folder}, none answers at {usual}",
-            f"{NOT_RUNNING}, or say with --url where it is",
-        ) from None
+        async with asyncio.timeout(timeout_s):
+            connection = await dial(url)
+            try:
+                return await _greeted(connection, url, secret, folder)
+            except BaseException:
+                connection.transport.abort()  # also where there was no time for a goodbye
+                raise
+    except TimeoutError:
+        raise NoDeviceError(f"the daemon at {url} does not answer", NOT_RUNNING) from None
 
 
-def _addresses(folder: Path) -> list[str]:
-    """Where the daemons of this user say that they are: unix sockets first, then what else they listen on; of each
-    kind first the usual port."""
-    usual = f"control-{DEFAULT_PORT}"
-    found = [f"unix:{path}" for path in sorted(folder.glob("control-*.sock"), key=lambda p: p.stem != usual)]
-    for file in sorted(folder.glob("control-*.url"), key=lambda p: p.stem != usual):
-        with suppress(OSError, UnicodeDecodeError):  # a daemon that has just ended
-            found.append(file.read_text(encoding="utf-8"))
-    return found
-
-
-async def _dialled(url: str) -> ClientConnection:
-    options: dict[str, Any] = {"compression": None, "max_size": 16 * 2**20, "proxy": None, "close_timeout": 2}
-    try:
-        if url.startswith("unix:"):
-            return await unix_connect(url.removeprefix("unix:"), **options)
-        return await ws_connect(url, **options)
-    except InvalidURI:
-        raise UsageError(f"{url!r} is no address", "write ws://127.0.0.1:7865 or unix:/path") from None
-    except InvalidStatus as error:
-        if error.response.status_code == 503:
-            raise BusyError(f"the daemon at {url} serves all the clients it may", "close one") from None
-        raise ConfigError(
-            f"{url} refuses: HTTP {error.response.status_code}", "use an address it is configured for"
-        ) from None
-    except ssl.SSLError as error:
-        raise ConfigError(f"{url}: {error}", "point SSL_CERT_FILE at the certificate") from None
-    except (OSError, InvalidHandshake, EOFError) as error:
-        raise NoDeviceError(f"no daemon at {url} ({error})", NOT_RUNNING) from None
-
-
-async def _greeted(connection: ClientConnection, secret: str | None, folder: Path) -> Client:
+async def _greeted(connection: ClientConnection, url: str, secret: str | None, folder: Path) -> Client:
     try:
         greeting = protocol.understand(str(await connection.recv()).encode())
         assert isinstance(greeting, Incoming)
         hello = msgspec.json.decode(greeting.params, type=Hello)
     except (ConnectionClosed, msgspec.MsgspecError, AssertionError):
-        await connection.close()
-        raise NoDeviceError("what answers there is no faceswapd", NOT_RUNNING) from None
-    client = Client(connection, hello)
+        raise NoDeviceError(f"what answers at {url} is no faceswapd", NOT_RUNNING) from None
     if hello.auth == "none":
-        return client
+        if not url.startswith("unix:"):  # a file belongs to somebody, a port may be anybody's
+            raise ConfigError(
+                f"the server at {url} asks for no token", "another program listens on this port"
+            )
+        return Client(connection, hello)
+    client = Client(connection, hello)
     try:
         secret = secret or token.read(folder)
         nonce = secrets.token_hex(32)
         mac = token.proof(secret, hello.nonce, nonce)
         ready = await client.ask("auth", Ready, nonce=nonce, mac=mac)
         if not token.proves(secret, nonce, hello.nonce, ready.mac):
-            raise ConfigError("the server does not know the token", "another program listens on this port")
+            raise ConfigError(
+                f"the server at {url} does not know the token", "another program listens on this port"
+            )
     except RpcError as refused:
         await client.close()
         raise user_error(refused) from None

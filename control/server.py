@@ -146,14 +146,14 @@ class ControlServer:
         origin, host = request.headers.get("Origin"), request.headers.get("Host")
         if not admission.welcome(origin, host, names):
             log.warning("control.refused", origin=origin, host=host)
-            return connection.respond(http.HTTPStatus.FORBIDDEN, "this origin or host is not served\n")
+            return connection.respond(http.HTTPStatus.FORBIDDEN, admission.NOT_SERVED)
         if request.path == "/healthz":
             return connection.respond(http.HTTPStatus.OK, "ok\n")
         if request.headers.get("Upgrade", "").lower() != "websocket":
             return self._page(connection, request.path)
         # Each front has its own places: who crowds the port cannot keep this user from the socket.
         if sum(c.trusted is trusted for c in self._clients) >= self._settings.max_clients:
-            return connection.respond(http.HTTPStatus.SERVICE_UNAVAILABLE, "too many clients\n")
+            return connection.respond(http.HTTPStatus.SERVICE_UNAVAILABLE, admission.FULL)
         return None
 
     def _page(self, connection: ServerConnection, path: str) -> Response:

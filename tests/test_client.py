@@ -1,5 +1,7 @@
 import asyncio
 import json
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -7,8 +9,8 @@ import pytest
 from control_fakes import AbleCommands, run, serving
 from websockets.asyncio.server import ServerConnection, serve
 
+from faceswapd.control import addresses, token
 from faceswapd.control import client as remote_control
-from faceswapd.control import token
 from faceswapd.control.client import Client, connect, reconnecting, user_error
 from faceswapd.control.protocol import Preview, RpcError
 from faceswapd.control.replies import EventParams
@@ -107,7 +109,7 @@ def test_events_end_and_calls_fail_when_the_daemon_stops(tmp_path: Path) -> None
 
 
 def test_nobody_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(remote_control, "DEFAULT_PORT", 1)
+    monkeypatch.setattr(addresses, "DEFAULT_PORT", 1)
 
     async def test() -> None:
         for url in (None, "ws://127.0.0.1:1", f"unix:{tmp_path}/nothing.sock"):
@@ -122,7 +124,7 @@ def test_on_any_port_it_is_found_without_a_unix_socket(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As on Windows; addresses that dead daemons have left are passed over."""
-    monkeypatch.setattr(remote_control, "DEFAULT_PORT", 1)
+    monkeypatch.setattr(addresses, "DEFAULT_PORT", 1)
     (tmp_path / "control-1.url").write_text("ws://127.0.0.1:1")
     (tmp_path / "control-0.url").write_text("")
 
@@ -135,7 +137,7 @@ def test_on_any_port_it_is_found_without_a_unix_socket(
                 assert (await remote.state()).rev == 1
             assert (tmp_path / f"control-{server.port}.url").exists()
         with pytest.raises(
-            NoDeviceError, match=r"none answers at ws://127\.0\.0\.1:1: .*say with --url where"
+            NoDeviceError, match=r"nobody listens at ws://127\.0\.0\.1:1: .*say with --url where"
         ):
             await connect(folder=tmp_path)
 
@@ -143,7 +145,10 @@ def test_on_any_port_it_is_found_without_a_unix_socket(
     assert {path.name for path in tmp_path.glob("control-*")} == {"control-0.url", "control-1.url"}
 
 
-@pytest.mark.parametrize("url", ["nonsense", "http://127.0.0.1:1", "ws://"])
+@pytest.mark.parametrize(
+    "url",
+    ["nonsense", "http://127.0.0.1:1", "ws://", "ws://127.0.0.1:99999", "ws://127.0.0.1:x", "ws://[::1"],
+)
 def test_an_address_that_is_none(tmp_path: Path, url: str) -> None:
     async def test() -> None:
         with pytest.raises(UsageError, match="is no address"):
@@ -168,6 +173,123 @@ def test_a_daemon_that_is_full(tmp_path: Path) -> None:
         async with serving(tmp_path, max_clients=1) as (server, _), await connect(folder=tmp_path):
             with pytest.raises(BusyError, match="serves all the clients"):
                 await connect(f"unix:{server.socket_path}", folder=tmp_path)
+
+    run(test())
+
+
+@asynccontextmanager
+async def strangers(folder: Path) -> AsyncIterator[None]:
+    """Addresses of dead daemons whose ports other programs have: an HTTP server, one that sends its visitors to
+    a place of its own, a websocket of another kind, one that asks for no token."""
+
+    async def web(connection: Any, request: Any) -> Any:
+        if request.path == "/away":
+            elsewhere.append(request.path)
+        there = {"Location": "/away"} if connection.local_address[1] == ports[1] else {}
+        response = connection.respond(302 if there else 404, "no such page\n")
+        response.headers.update(there)
+        return response
+
+    async def chat(connection: ServerConnection) -> None:
+        await connection.send("welcome")
+        await connection.wait_closed()
+
+    async def open_house(connection: ServerConnection) -> None:
+        hello = {
+            "protocol": 1,
+            "server": "faceswapd",
+            "version": "",
+            "features": [],
+            "auth": "none",
+            "nonce": "",
+        }
+        await connection.send(json.dumps({"jsonrpc": "2.0", "method": "hello", "params": hello}))
+        await connection.wait_closed()
+
+    elsewhere, ports = list[str](), list[int]()
+    async with AsyncExitStack() as stack:
+        for handler, answer in ((chat, web), (chat, web), (chat, None), (open_house, None)):
+            server = await stack.enter_async_context(serve(handler, "127.0.0.1", 0, process_request=answer))
+            ports.append(server.sockets[0].getsockname()[1])
+        for n, port in enumerate(ports):
+            (folder / f"control-{n}.url").write_text(f"ws://127.0.0.1:{port}")
+        yield
+    assert elsewhere == [], "nobody is followed to another place"
+
+
+def test_other_programs_on_the_ports_of_dead_daemons_are_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(addresses, "DEFAULT_PORT", 1)
+
+    async def test() -> None:
+        async with strangers(tmp_path), serving(tmp_path) as (server, _):
+            assert server.socket_path is not None
+            server.socket_path.unlink()
+            (tmp_path / f"control-{server.port}.url").rename(
+                tmp_path / "control-9.url"
+            )  # the last to be tried
+            async with await connect(folder=tmp_path) as remote:
+                assert (await remote.state()).rev == 1
+
+    run(test())
+
+
+def test_where_only_other_programs_answer_they_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(addresses, "DEFAULT_PORT", 1)
+
+    async def test() -> None:
+        token.ensure(tmp_path)
+        async with strangers(tmp_path):
+            with pytest.raises(ConfigError, match="asks for no token: another program listens"):
+                await connect(folder=tmp_path)
+            (tmp_path / "control-3.url").unlink()
+            with pytest.raises(NoDeviceError) as caught:
+                await connect(folder=tmp_path)
+        told = str(caught.value)
+        assert told.startswith(
+            f"no daemon of this user runs (its address would be in {tmp_path}): another server"
+        )
+        for says in (
+            "(HTTP 404)",
+            "(HTTP 302)",
+            "is no faceswapd",
+            "nobody listens at ws://127",
+        ):
+            assert says in told
+        assert "\n" not in told
+
+    run(test())
+
+
+def test_a_program_that_says_nothing_leaves_time_for_the_daemon(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(addresses, "DEFAULT_PORT", 1)
+
+    async def test() -> None:
+        asked = asyncio.Event()
+
+        async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            asked.set()
+            with suppress(ConnectionError):
+                await reader.read()  # until the client goes
+            writer.close()
+
+        async with (
+            await asyncio.start_server(silent, "127.0.0.1", 0) as mute,
+            serving(tmp_path) as (server, _),
+        ):
+            assert server.socket_path is not None
+            server.socket_path.unlink()
+            port = mute.sockets[0].getsockname()[1]
+            (tmp_path / "control-0.url").write_text(f"ws://127.0.0.1:{port}")
+            (tmp_path / f"control-{server.port}.url").rename(tmp_path / "control-9.url")
+            async with await connect(folder=tmp_path, timeout_s=3) as remote:
+                assert (await remote.state()).rev == 1
+            assert asked.is_set()
 
     run(test())
 

@@ -11,7 +11,7 @@ from typing import Any, cast
 import pytest
 from control_fakes import START, AbleCommands, FakeCommands, serving
 
-from faceswapd.control import client as remote_control
+from faceswapd.control import addresses
 from faceswapd.core.abilities import OutputInfo
 from faceswapd.core.errors import UsageError
 from faceswapd.core.events import StateChanged
@@ -148,7 +148,7 @@ def test_no_daemon(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
-    monkeypatch.setattr(remote_control, "DEFAULT_PORT", 1)
+    monkeypatch.setattr(addresses, "DEFAULT_PORT", 1)
 
     assert ctl.main(["status"]) == 69
     assert "start it with `faceswapd run`" in capsys.readouterr().err
