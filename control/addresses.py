@@ -27,11 +27,15 @@ def known(folder: Path) -> list[str]:
     """Where a daemon of this user may be, each place once: the unix sockets in `folder`, the addresses that daemons
     leave there (`control-PORT.url`), of each kind first the usual port, then 127.0.0.1:7865. It reads files."""
     usual = f"control-{DEFAULT_PORT}"
-    found = [f"unix:{path}" for path in sorted(folder.glob("control-*.sock"), key=lambda p: p.stem != usual)]
-    for file in sorted(folder.glob("control-*.url"), key=lambda p: p.stem != usual):
+
+    def found(suffix: str) -> list[Path]:
+        return sorted(folder.glob(f"control-*.{suffix}"), key=lambda path: (path.stem != usual, path.stem))
+
+    places = [f"unix:{path}" for path in found("sock")]
+    for file in found("url"):
         with suppress(OSError, UnicodeDecodeError):  # a daemon that has just ended
-            found.append(file.read_text(encoding="utf-8").strip())
-    return list(dict.fromkeys([*filter(None, found), f"ws://127.0.0.1:{DEFAULT_PORT}"]))
+            places.append(file.read_text(encoding="utf-8").strip())
+    return list(dict.fromkeys([*filter(None, places), f"ws://127.0.0.1:{DEFAULT_PORT}"]))
 
 
 async def dial(url: str) -> ClientConnection:

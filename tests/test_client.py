@@ -267,8 +267,6 @@ def test_where_only_other_programs_answer_they_are_named(
 def test_a_program_that_says_nothing_leaves_time_for_the_daemon(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(addresses, "DEFAULT_PORT", 1)
-
     async def test() -> None:
         asked = asyncio.Event()
 
@@ -285,8 +283,8 @@ def test_a_program_that_says_nothing_leaves_time_for_the_daemon(
             assert server.socket_path is not None
             server.socket_path.unlink()
             port = mute.sockets[0].getsockname()[1]
-            (tmp_path / "control-0.url").write_text(f"ws://127.0.0.1:{port}")
-            (tmp_path / f"control-{server.port}.url").rename(tmp_path / "control-9.url")
+            monkeypatch.setattr(addresses, "DEFAULT_PORT", port)  # the first to be tried
+            (tmp_path / f"control-{port}.url").write_text(f"ws://127.0.0.1:{port}")
             async with await connect(folder=tmp_path, timeout_s=3) as remote:
                 assert (await remote.state()).rev == 1
             assert asked.is_set()
