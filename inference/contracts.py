@@ -61,6 +61,14 @@ class Contract:
     """`auto` may choose a precision below fp32, if it keeps the tolerances."""
 
     @property
+    def remedy(self) -> str:
+        """What can be done where an engine cannot load it."""
+        bundled = self.model in CONTRACTS
+        return (
+            f"choose another engine or provider, or {'reinstall faceswapd' if bundled else 'another model'}"
+        )
+
+    @property
     def size(self) -> tuple[int, int]:
         """(width, height) of the picture that goes in. Raises ValueError for a model that takes none."""
         match self.inputs[0].shape:

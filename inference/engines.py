@@ -9,7 +9,7 @@ from typing import Any
 import structlog
 from platformdirs import user_cache_path, user_data_path
 
-from ..core.errors import ConfigError, FaceswapdError
+from ..core.errors import ConfigError, FaceswapdError, ModelError
 from ..core.settings import InferenceSettings
 from . import ort
 from .choices import Choice, Choices, key
@@ -75,6 +75,8 @@ class Engines:
         self._making = threading.Lock()
         self._served: dict[str, Served] = {}
         self._refusals: dict[str, str] = {}
+        self._failures: dict[str, str] = {}
+        """{model: why an engine before the one that serves it could not load it}."""
         self._loading: dict[str, threading.Lock] = {}
         self._tuner: ThreadPoolExecutor | None = None
         self._stop = threading.Event()
@@ -103,8 +105,8 @@ class Engines:
     def problems(self) -> tuple[str, ...]:
         """A line for each engine that could have been used and did not start, and for each model that is not served
         as the settings ask."""
-        makers, refusals = list(self._makers.values()), list(self._refusals.values())
-        return (*(str(m) for m in makers if isinstance(m, FaceswapdError)), *refusals)
+        makers, of_models = list(self._makers.values()), [*self._failures.values(), *self._refusals.values()]
+        return (*(str(m) for m in makers if isinstance(m, FaceswapdError)), *of_models)
 
     @property
     def settled(self) -> bool:
@@ -159,6 +161,8 @@ class Engines:
             log.info("model.loaded", model=model, engine=runner.engine, settled=stage != "settling")
             timed = known if stage != "settling" else None
             served = Served(contract, found, fingerprint, choice, runner, stage, timed, self._sampled)
+            if isinstance(failed, ModelError):
+                self._failures[model] = str(failed)
             self._complain(served)
             return served
         assert failed is not None, "fp32 is always a candidate"
@@ -198,10 +202,11 @@ class Engines:
             return maker.load(contract, content, choice.precision, ranges)
         try:
             return maker.load(contract, content, choice.precision)
+        except ModelError:
+            raise  # of this model: the next one has a file of its own
         except ConfigError as error:
-            if (
-                choice.precision == "fp32"
-            ):  # the provider did not start: it will not for the next model either
+            # The provider did not start: it will not for the next model either.
+            if choice.precision == "fp32":
                 with self._making:
                     self._makers[choice.engine, choice.provider] = error
             raise
@@ -234,7 +239,8 @@ class Engines:
                     self._makers[name] = error
             maker = self._makers[name]
         if isinstance(maker, FaceswapdError):
-            raise maker
+            # A traceback grows with each raising, and holds on to the file of each model.
+            raise maker.with_traceback(None)
         return maker
 
     def _sampled(self, served: Served) -> None:

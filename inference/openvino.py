@@ -117,7 +117,7 @@ class OpenVino:
         except RuntimeError as error:
             raise ModelError(
                 f"model {contract.model}: OpenVINO cannot load it on {self.device} ({_line(error)})",
-                "reinstall faceswapd, or choose another engine",
+                contract.remedy,
             ) from error
         check(
             contract,

@@ -126,7 +126,7 @@ class OnnxRuntime:
         except Exception as error:  # ONNX Runtime's own errors have no base in common
             raise ModelError(
                 f"model {contract.model}: ONNX Runtime cannot load it on {provider.name} ({_line(error)})",
-                "reinstall faceswapd, or choose another engine or provider",
+                contract.remedy,
             ) from error
         got = session.get_providers()
         if got[0] != provider.full:

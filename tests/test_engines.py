@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
+import standins
 
 from faceswapd.core.errors import ConfigError, InferenceError, ModelError
 from faceswapd.core.settings import InferenceSettings
@@ -434,6 +436,23 @@ def test_auto_goes_on_with_the_other_engine_and_says_so(make: Make, monkeypatch:
 
     assert engines.load(MODEL).engine == "openvino CPU fp32"
     assert engines.problems == ("ONNX Runtime is not installed: uv sync, or pip install 'faceswapd[cpu]'",)
+
+
+def test_a_model_that_an_engine_cannot_load_is_no_fault_of_the_engine(tmp_path: Path) -> None:
+    newer = onnx.load_from_string(standins.standin("gfpgan_1.4"))
+    newer.opset_import[0].version = 99  # ONNX Runtime refuses what is newer than itself, OpenVINO tries it
+    file = tmp_path / "newer.onnx"
+    file.write_bytes(newer.SerializeToString())
+    shelf = standins.shelf(tmp_path, "hyperswap_1a_256")
+    shelf.add(file, "newer", "enhancer_512")
+    engines = Engines(cache=tmp_path / "engines.json", shelf=shelf)
+
+    assert engines.load("newer").engine.startswith("openvino CPU")
+    assert engines.load("hyperswap_1a_256").engine == "onnxruntime CPU fp32"
+    [problem] = engines.problems
+    assert problem.startswith("model newer: ONNX Runtime cannot load it on cpu")
+    assert problem.endswith("choose another engine or provider, or another model")
+    engines.close()
 
 
 def test_the_plan_is_that_of_the_provider(make: Make) -> None:
