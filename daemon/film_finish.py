@@ -25,6 +25,12 @@ _LOOK = 6
 """Bytes of a pixel: what `Steadying` keeps of a frame, and of a third of it as numbers."""
 
 
+_CARRY = 36
+"""Bytes of a pixel that `Steadying` holds while it looks for a frame's motion, and _DRAWN while it draws, where nearly
+all of the picture was processed: 31.9 after the 3.9 of a look, and 23.9."""
+_DRAWN = 24
+
+
 class Finish:
     """What is left to do once frames come out of the chain, in order. Used in the thread that writes."""
 
@@ -39,15 +45,20 @@ class Finish:
         ahead = studio.pool.workers + 2
         deep = "10" in print_.encoder.pix_fmt
         most = studio.max_bytes
-        if most is not None and reserve(print_.size, ahead, deep=deep) > _SHARE * most:
+        if most is not None and reserve(print_.size, ahead, studio.pool.workers, deep=deep) > _SHARE * most:
             ahead = 1
         self._ahead = ahead
         self._draw = _drawing(options.interpolate_model, print_, studio)
         self._steadied = Steadying(options.temporal_blend) if options.temporal_blend else None
-        self.reserve = reserve(print_.size, ahead, deep=deep) if options.interpolate else 0
+        self.reserve = (
+            reserve(print_.size, ahead, studio.pool.workers, deep=deep) if options.interpolate else 0
+        )
         """Bytes that it holds."""
-        self.per_pixel = _LOOK if options.temporal_blend else 0
-        """Bytes that it holds of each frame under way."""
+        self.per_pixel = self.at_work = 0
+        """Bytes of a pixel that it holds of each frame under way, and that a worker holds while it looks at one."""
+        if options.temporal_blend:
+            self.per_pixel, self.at_work = _LOOK, _CARRY
+            self.reserve += print_.size[0] * print_.size[1] * _DRAWN
 
     def frames(self, pictures: Iterable[Done[VideoFrame]], room: Room) -> Generator[Shown, None, None]:
         """The frames of the new film. A picture's room is given back when it is written, or held here."""

@@ -1,5 +1,6 @@
 """One film into another: in segments, so that what was done before an interruption need not be done again."""
 
+import os
 import shutil
 import threading
 from collections.abc import Callable, Set
@@ -36,7 +37,7 @@ from .line import Shot
 from .offline import Offline
 from .studio import Studio
 from .threads import one_thread_each
-from .thrift import held, thrifty
+from .thrift import at_once, held, thrifty
 
 log = structlog.get_logger(__name__)
 
@@ -184,7 +185,7 @@ class FilmJob:
     def _journal(self, print_: Print) -> Journal:
         stat = self.source.stat()
         facts = {
-            "source": [str(self.source.resolve()), stat.st_size, stat.st_mtime_ns],
+            "source": [os.fsencode(self.source.resolve()), stat.st_size, stat.st_mtime_ns],
             "options": self.options,
             "print": repr(print_),
             "chain": self.studio.chain.states,
@@ -236,10 +237,15 @@ class FilmJob:
         width, height = shape.size
         room, cost = self.studio.room(width * height, held(print_.encoder, print_.size) + finish.reserve)
         cost += width * height * (finish.per_pixel + (LIGHT_BYTES if mapped or graded else 0))
+        workers = self.studio.pool.workers
+        if room.limit_bytes is not None:
+            work = width * height * finish.at_work
+            workers = at_once(workers, room.limit_bytes, cost, work)
+            room.reserve(workers * work)
         known = done[-1].batch if done else 0
         batch = self.studio.batch(told.total_in, room, cost, self.options.batch, known)
         offline: Offline[VideoFrame] = Offline(
-            self.studio.chain, self.studio.tracker, self.studio.pool.workers, self.studio.disclosure, self.meter,
+            self.studio.chain, self.studio.tracker, workers, self.studio.disclosure, self.meter,
             open_=pixels, develop=developer.develop,
             watch=watch, batch=batch,
         )  # fmt: skip

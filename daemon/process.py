@@ -28,6 +28,7 @@ from .process_run import Run
 from .process_settings import max_bytes, process_settings
 from .progress import Bar, peak_mb
 from .studio import open_studio
+from .thrift import give_back_at_once
 
 log = structlog.get_logger(__name__)
 
@@ -59,7 +60,7 @@ def _process(args: argparse.Namespace) -> int:
     engine: dict[str, str] = {}
     problems: dict[str, None] = {}
     exit_code = workers = 0
-    with Bar(Console(stderr=True), quiet=args.quiet or args.dry_run) as bar:
+    with Bar(_console(stderr=True), quiet=args.quiet or args.dry_run) as bar:
         for call in calls:
             try:
                 run = _call(call, library, bar, alone=len(calls) == 1)
@@ -82,13 +83,18 @@ def _process(args: argparse.Namespace) -> int:
     if args.json:
         sys.stdout.write(to_json(result) + "\n")
     elif not args.quiet:
-        show(result, Console(soft_wrap=True), dry=args.dry_run)
+        show(result, _console(soft_wrap=True), dry=args.dry_run)
     if args.quiet:  # an exit code alone says nothing
         for file in (r for r in reports if r.error is not None):
             sys.stderr.write(f"faceswapd: {failure(file)}\n")
     if args.report:
         write(args.report, result, bar.samples)
     return exit_code
+
+
+def _console(**more: Any) -> Console:
+    """One that prints names of files as they are: brackets and `:smile:` mean nothing."""
+    return Console(markup=False, emoji=False, **more)
 
 
 def over(limit_mb: float, peak_mb: float) -> tuple[str, ...]:
@@ -106,6 +112,8 @@ def _call(args: argparse.Namespace, library: Library, bar: Bar, *, alone: bool) 
     jobs = plan([*args.input, *args.inputs], output, overwrite=overwrite, resume=args.resume)
     with ExitStack() as house:
         settings, limit = process_settings(args, library), max_bytes(args.max_memory)
+        if limit is not None:
+            give_back_at_once()
         check_chain(settings, library, places.data_dir() / "models", args.config)
         check_models(settings, places.data_dir() / "models", args.config)
         studio = open_studio(house, settings, library, __version__, places.cache_dir(), limit)

@@ -110,7 +110,7 @@ def summed(
         workers=workers,
         memory_mb=round(memory_mb, 1),
         cpu_seconds=round(cpu_seconds, 3),
-        files=tuple(files),
+        files=tuple(_printable(r) for r in files),
         failed=len(files) - len(done),
         problems=problems,
     )
@@ -131,6 +131,20 @@ def limit(stages_ms: dict[str, float], workers: int) -> str:
         "encode": stages_ms.get("encode", 0.0),
     }
     return max(shares, key=lambda stage: shares[stage])
+
+
+def printable(text: str) -> str:
+    """A text that names files, as it can be printed and sent: bytes in it that are no UTF-8 as `\\udcff`."""
+    return text.encode(errors="backslashreplace").decode()
+
+
+def _printable(file: FileReport) -> FileReport:
+    return msgspec.structs.replace(
+        file,
+        input=printable(file.input),
+        output=printable(file.output),
+        error=None if file.error is None else printable(file.error),
+    )
 
 
 def failure(file: FileReport) -> str:

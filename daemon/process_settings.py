@@ -1,6 +1,7 @@
 """What the options of `process` mean."""
 
 import argparse
+import math
 from fractions import Fraction
 from typing import Any
 
@@ -66,9 +67,12 @@ def max_bytes(text: str | None) -> int | None:
     if text is None:
         return None
     try:
-        return round(float(text) * (1 << 30)) if _number(text) else parse_bytes(text)
+        limit = round(float(text) * (1 << 30)) if _number(text) else parse_bytes(text)
     except ValueError:
-        raise UsageError(f"--max-memory {text}", "write it as 4, 1500M or 2.5G") from None
+        limit = 0
+    if limit <= 0:
+        raise UsageError(f"--max-memory {text}", "write it as 4, 1500M or 2.5G")
+    return limit
 
 
 def _number(text: str) -> bool:
@@ -149,7 +153,7 @@ def parse_trim(text: str) -> tuple[float | None, float | None]:
 def _seconds(text: str) -> float:
     """`1:02:03.5` -> 3723.5."""
     parts = [float(part) for part in text.strip().split(":")]
-    if len(parts) > 3 or any(p < 0 for p in parts):
+    if len(parts) > 3 or not all(0 <= p < math.inf for p in parts):
         raise ValueError
     seconds = 0.0
     for part in parts:

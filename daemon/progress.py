@@ -42,7 +42,7 @@ class Bar:
     def __enter__(self) -> "Bar":
         if self._console.is_terminal and not self._quiet:
             self._live = Progress(
-                TextColumn("{task.description}"),
+                TextColumn("{task.description}", markup=False),
                 BarColumn(),
                 TextColumn("{task.completed:.0f}/{task.total} frames  {task.fields[fps]:.1f} fps"),
                 TimeRemainingColumn(),

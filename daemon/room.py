@@ -25,6 +25,12 @@ class Room:
         """Frames pass one by one."""
         return self._tight()
 
+    def reserve(self, bytes_: int) -> None:
+        """So many bytes are for something else from now on."""
+        with self.changed:
+            if self.limit_bytes is not None:
+                self.limit_bytes = max(0, self.limit_bytes - bytes_)
+
     def hold(self, frames: int) -> None:
         """Room for so many frames from now on, if they are more than at first."""
         with self.changed:

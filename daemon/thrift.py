@@ -1,5 +1,6 @@
-"""What an encoder holds in memory, and how it gets by with less."""
+"""What is held in memory, and how a run gets by with less."""
 
+import sys
 from dataclasses import replace
 
 from ..core.settings import Size
@@ -22,6 +23,30 @@ _REST = 12
 """References, B-frames and pictures between threads."""
 _SHARE = 0.35
 """Of the limit that an encoder may take; the rest is for models and frames under way."""
+
+
+_LARGE = 1 << 20
+_MMAP_THRESHOLD = -3
+"""glibc's M_MMAP_THRESHOLD."""
+
+
+def give_back_at_once() -> None:
+    """Pictures go back to the system as soon as nobody has them: glibc otherwise keeps what each thread has freed for
+    that thread, with eight threads as much again as was in use. Costs time; for runs with a limit on memory. Does
+    nothing where there is no glibc."""
+    if not sys.platform.startswith("linux"):
+        return
+    import ctypes
+
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # musl has none
+    if mallopt is not None:
+        mallopt(_MMAP_THRESHOLD, _LARGE)
+
+
+def at_once(workers: int, left: int, frame: int, work: int) -> int:
+    """Of so many workers, those that `left` bytes have room for: each has a picture of `frame` bytes and holds `work`
+    more while it is at it. One always works."""
+    return max(1, min(workers, left // max(1, frame + work)))
 
 
 def held(encoder: Encoder, size: Size) -> int:

@@ -1,7 +1,9 @@
 """Pictures into files: whole or absent."""
 
+import errno
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -104,11 +106,12 @@ def write(path: Path, content: bytes) -> None:
         part.replace(path)
     except FileNotFoundError:
         raise MissingInputError(f"there is no folder {path.parent}", "create it or save elsewhere") from None
-    except PermissionError as error:
-        raise MissingInputError(f"cannot write {path}: {error.strerror}", "save elsewhere") from None
     except OSError as error:
+        if isinstance(error, PermissionError) or error.errno == errno.EROFS:
+            raise MissingInputError(f"cannot write {path}: {error.strerror}", "save elsewhere") from None
         raise DeviceLostError(
             f"{path} could not be written: {error.strerror}", "free some space there"
         ) from error
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):  # a disk that is read only says so once more
+            part.unlink()

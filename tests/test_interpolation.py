@@ -5,6 +5,7 @@ from dataclasses import replace
 from fractions import Fraction
 from math import ceil
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -13,16 +14,21 @@ from films import make_film, pictures, sound, times
 from test_between import cloth, psnr
 from test_film_job import Interrupt, NoFace, run, step
 
+from faceswapd.capture.film import Colour, Shape
 from faceswapd.core.errors import UsageError
 from faceswapd.core.frame import Pixels
 from faceswapd.core.meter import Meter
+from faceswapd.daemon.film_finish import Finish
 from faceswapd.daemon.film_frames import FilmOptions
 from faceswapd.daemon.film_job import FilmJob
+from faceswapd.daemon.interpolation import reserve
 from faceswapd.daemon.process_settings import parse_rate
 from faceswapd.daemon.studio import Studio
 from faceswapd.inference.pool import Pool
 from faceswapd.processors.chain import Chain
 from faceswapd.processors.processor import Picture
+from faceswapd.sinks.encoders import choose
+from faceswapd.sinks.segments import Print
 from faceswapd.trust.disclosure import Disclosure
 
 SIZE = (192, 128)
@@ -183,6 +189,32 @@ def test_little_memory_changes_the_pace_and_nothing_else(studio: Studio, tmp_pat
     assert told.frames_out == 24
     assert told.peak_bytes == SIZE[0] * SIZE[1] * 9
     assert len(pictures(tmp_path / "b.mp4")) == 24
+
+
+def test_what_every_worker_holds_while_it_draws_is_counted() -> None:
+    hd = (1920, 1080)
+    alone, ahead = reserve(hd, 8, 1), reserve(hd, 8, 8)
+    assert 7 * 10e6 < ahead - alone < 7 * 16e6  # 10 to 13 MB were measured
+    assert reserve(hd, 1, 8) == reserve(hd, 1, 3)  # no more are at work than are drawn ahead
+    assert reserve((64, 48), 8, 8) < 1e7
+    assert reserve(hd, 8, 8, deep=True) > ahead
+
+
+def test_a_limit_leaves_room_for_what_workers_hold_while_they_blend(studio: Studio) -> None:
+    film = Shape(
+        (1920, 1080), Fraction(30), Fraction(1, 30), 9, 0.3, 0, Colour(), interlaced=False, plain=True
+    )
+    print_ = Print(choose("h264", film.size, 30, live=False), film.size, film.fps, film.time_base, 1, 1, 1)
+
+    def made(**options: Any) -> Finish:
+        return Finish(FilmOptions(**options), film, print_, studio, Meter())
+
+    plain, blended = made(), made(temporal_blend=0.3)
+    assert (plain.reserve, plain.at_work) == (0, 0)
+    assert blended.at_work >= 36  # measured: 32 bytes a pixel on top of a look
+    assert blended.reserve >= 1920 * 1080 * 24
+    both = made(temporal_blend=0.3, interpolate=Fraction(60))
+    assert both.reserve == blended.reserve + made(interpolate=Fraction(60)).reserve
 
 
 def test_ten_bits_are_drawn_in_ten_bits(studio: Studio, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Pictures read and written: what belongs to them comes back."""
 
+import errno
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from test_exif import block
 
 from faceswapd.capture.picture import EXIF, ICC, XMP, animated, load, upright
 from faceswapd.core.errors import BadInputError, DeviceLostError, MissingInputError, UsageError
-from faceswapd.sinks.picture import save
+from faceswapd.sinks.picture import save, write
 
 
 def scene(height: int = 40, width: int = 60) -> Any:
@@ -140,6 +141,18 @@ def test_what_is_not_there_is_named(tmp_path: Path) -> None:
         save(tmp_path / "no" / "a.png", scene())
     with pytest.raises(UsageError, match=r"a\.gif"):
         save(tmp_path / "a.gif", scene())
+
+
+def test_a_disk_that_is_read_only_is_said_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(Path, "write_bytes", refused)
+    monkeypatch.setattr(Path, "unlink", refused)
+    with pytest.raises(MissingInputError, match="Read-only file system: save elsewhere"):
+        write(tmp_path / "a.png", b"x")
 
 
 def test_a_full_disk_leaves_the_old_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import random
 import re
 import signal
@@ -255,6 +256,19 @@ def test_a_file_of_jobs_is_one_run(call: Call, tmp_path: Path, kind: str) -> Non
     call("--jobs", tmp_path / "none.toml", code=66)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere names are Unicode")
+def test_names_are_printed_as_they_are_and_any_bytes_may_be_in_them(
+    call: Call, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    odd, out = os.fsdecode(b"a\xff[x]:smile:.mp4"), tmp_path / "out"
+    make_film(tmp_path / "in.mp4", 3).rename(tmp_path / odd)
+    result = call(tmp_path / odd, "-o", out)
+    assert (out / odd).exists()
+    assert result["files"][0]["output"].endswith("a\\udcff[x]:smile:.mp4")
+    assert main(["process", str(tmp_path / odd), "-o", str(out), "--overwrite", "--processors", "none"]) == 0
+    assert "a\\udcff[x]:smile:.mp4" in capsys.readouterr().out
+
+
 def test_a_finished_film_is_left_alone_by_resume(call: Call, tmp_path: Path) -> None:
     source = make_film(tmp_path / "a.mp4", 3)
     call(source, "-o", tmp_path / "b.mp4")
@@ -288,7 +302,7 @@ def test_trims(text: str, expected: tuple[float | None, float | None]) -> None:
     assert parse_trim(text) == expected
 
 
-@pytest.mark.parametrize("text", ["", "-", "10", "20-10", "a-b", "1:2:3:4-", "5-5"])
+@pytest.mark.parametrize("text", ["", "-", "10", "20-10", "a-b", "1:2:3:4-", "5-5", "nan-3", "1-inf"])
 def test_trims_that_mean_nothing(text: str) -> None:
     with pytest.raises(Exception, match="--trim"):
         parse_trim(text)
@@ -299,6 +313,9 @@ def test_a_bare_number_of_memory_is_gigabytes() -> None:
     assert max_bytes("1.5") == 3 << 29
     assert max_bytes("700M") == 700 << 20
     assert max_bytes(None) is None
+    for text in ("0", "0M", "-1", "nan", "much"):
+        with pytest.raises(UsageError, match="1500M"):
+            max_bytes(text)
 
 
 @pytest.mark.slow

@@ -1,6 +1,6 @@
 """Encoders with little memory."""
 
-from faceswapd.daemon.thrift import held, thrifty
+from faceswapd.daemon.thrift import at_once, held, thrifty
 from faceswapd.sinks.encoders import Encoder
 
 X264 = Encoder("libx264", "h264", "yuv420p", {"preset": "medium", "crf": "22"}, threads=8)
@@ -30,3 +30,10 @@ def test_x265_is_told_in_its_own_words() -> None:
     small = thrifty(x265, UHD, 1 << 29)
     assert "log-level=error:rc-lookahead=" in small.options["x265-params"]
     assert "rc-lookahead" not in small.options
+
+
+def test_as_many_workers_as_there_is_room_for_with_what_each_holds() -> None:
+    assert at_once(8, 1000, frame=100, work=0) == 8
+    assert at_once(8, 1000, frame=100, work=150) == 4
+    assert at_once(8, 0, frame=100, work=150) == 1  # one always works
+    assert at_once(8, 1000, frame=0, work=0) == 8
