@@ -4,19 +4,20 @@ import argparse
 import logging
 import platform
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
 from rich.console import Console
 
 from .. import __version__
-from ..core.errors import FaceswapdError, NoDeviceError
+from ..core.errors import FaceswapdError, ModelError, NoDeviceError
 from .logs import configure
 from .outputs import how_to_get_one
 
 if TYPE_CHECKING:
     from ..inference.choices import Timed
+    from ..inference.shelf import Shelf
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -91,18 +92,29 @@ def _models() -> Iterator[Finding]:
         for problem in engines.problems:
             yield Finding("engines", "warning", problem)
         known = Choices(cache).latest()
-        for card in engines.shelf.cards():
-            yield _own_model(card.model, card.family, engines.shelf.whole(card.model), known.get(card.model))
+        for name in engines.shelf.names():
+            yield _own_model(name, engines.shelf, known)
     finally:
         engines.close()
 
 
-def _own_model(model: str, family: str, whole: bool, timed: "Timed | None") -> Finding:
+def _own_model(model: str, shelf: "Shelf", known: Mapping[str, "Timed"]) -> Finding:
     """A model of the user's: is its file there, and what was found to serve it best."""
+    from ..inference.supply import UNTIMED
+
     name = f"model {model}"
-    if not whole:
+    try:
+        card = shelf.card(model)
+    except ModelError as error:
+        return Finding(name, "error", error.what.removeprefix(f"{name}: "), error.remedy)
+    family = card.family
+    if not shelf.whole(model):
         again = f"faceswapd models remove {model}, then pull or add it again"
         return Finding(name, "error", f"{family}; its file is missing or was cut off", again)
+    if shelf.family(model).task in UNTIMED:
+        return Finding(name, "ok", f"{family}; served by the first engine that is ready")
+    # What serves in another's place was run under the other's name.
+    timed = known.get(model) or known.get(card.serves)
     if timed is None:
         return Finding(name, "ok", f"{family}; not run for long enough yet to know its engine")
     ms = timed.ms.get(str(timed.choice))

@@ -14,9 +14,10 @@ from rich.table import Table
 from ..core.errors import FaceswapdError, UsageError
 from ..core.settings import AnalysisSettings
 from ..inference import packs
+from ..inference.card import Card
 from ..inference.catalogue import family_of, licence_text
 from ..inference.download import pull
-from ..inference.shelf import Card, Shelf
+from ..inference.shelf import Shelf
 from ..trust.consent import parse_basis
 from . import places
 from .logs import configure
@@ -80,9 +81,10 @@ def models(args: argparse.Namespace) -> int:
 
 def _list(shelf: Shelf, as_json: bool) -> int:
     cards = {c.model: c for c in shelf.cards()}
-    rows = [_row(card, shelf) for card in cards.values()]
+    rows = [_row(cards[name], shelf) if name in cards else _unreadable(name, shelf) for name in shelf.names()]
+    here = {row.model for row in rows}
     for name, entry in shelf.known.items():
-        if name not in cards:
+        if name not in here:
             task = family_of(entry.family).task
             state: State = "pull" if entry.url else "add"
             rows.append(Row(name, entry.family, task, entry.licence, state, 0, entry.sha256, entry.needs))
@@ -107,7 +109,7 @@ def _state_words(row: Row) -> str:
         case "here":
             return f"here, {row.size / 1e6:.0f} MB" + (f", serves as {row.serves}" if row.serves else "")
         case "broken":
-            return f"its file has not its size: models remove {row.model}"
+            return f"broken: models verify {row.model}"
     return f"models {row.state}"
 
 
@@ -119,6 +121,13 @@ def _row(card: Card, shelf: Shelf) -> Row:
     )  # fmt: skip
 
 
+def _unreadable(name: str, shelf: Shelf) -> Row:
+    entry = shelf.known.get(name)
+    if entry is None:
+        return Row(name, "", "", "", "broken")
+    return Row(name, entry.family, family_of(entry.family).task, entry.licence, "broken")
+
+
 def _add(shelf: Shelf, args: argparse.Namespace, basis: str) -> Card:
     return shelf.add(args.file, args.name, args.family, consent=basis, serves=args.serves or "")
 
@@ -128,8 +137,8 @@ def _pull(shelf: Shelf, args: argparse.Namespace) -> Card:
     entry = shelf.known.get(args.model)
     if entry is None or not entry.url:
         return pull(shelf, args.model, "")  # it says why not
-    if args.model not in {c.model for c in shelf.cards()}:
-        _accept(args.model, entry.licence, args.accept_licence)
+    shelf.check_free(args.model)
+    _accept(args.model, entry.licence, args.accept_licence)
     columns = ("{task.description}", BarColumn(), DownloadColumn(), TransferSpeedColumn())
     with Progress(*columns, console=Console(stderr=True), disable=args.json) as progress:
         task = progress.add_task(args.model, total=None)
@@ -172,7 +181,7 @@ def _verify(shelf: Shelf, model: str | None, as_json: bool) -> int:
     """Reads each file anew; the exit code is that of the first fault."""
     faults: dict[str, str] = {}
     code = 0
-    for name in [model] if model else [c.model for c in shelf.cards()]:
+    for name in [model] if model else shelf.names():
         try:
             shelf.read(name)
             if family_of(shelf.card(name).family).emap:

@@ -1,18 +1,22 @@
 """Brings a model file from the network: under another name until it is whole and its SHA-256 is right."""
 
 import hashlib
+import sys
 from collections.abc import Callable
 from http.client import HTTPException
+from io import SEEK_END, FileIO
 from pathlib import Path
+from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
-from urllib.request import Request, urlopen
+from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 import structlog
 
-from ..core.errors import ConfigError, MissingInputError, ModelError, NoDeviceError
+from ..core.errors import BusyError, ConfigError, MissingInputError, ModelError, NoDeviceError
+from .card import Card
 from .catalogue import Known
-from .shelf import Card, Shelf
+from .shelf import Shelf
 
 log = structlog.get_logger(__name__)
 
@@ -20,6 +24,8 @@ Progress = Callable[[int, int], None]
 """Bytes that are here, bytes in all (0: not known)."""
 _CHUNK = 1 << 20
 _TIMEOUT_S = 30.0
+_GONE = (401, 403, 404, 410)
+"""Answers that another try will not change."""
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -28,7 +34,8 @@ def pull(shelf: Shelf, model: str, accepted: str, progress: Progress = lambda _h
 
     `accepted` is the day on which its licence was accepted. Blocks. Raises ModelError for a name that cannot be
     pulled or a file with a wrong SHA-256 (which is thrown away), MissingInputError when the network fails,
-    NoDeviceError where no server is reached.
+    NoDeviceError where no server is reached, BusyError where another pull of it is under way, and ConfigError for a
+    folder that cannot be written.
     """
     entry = shelf.known.get(model)
     if entry is None:
@@ -40,40 +47,72 @@ def pull(shelf: Shelf, model: str, accepted: str, progress: Progress = lambda _h
     part = shelf.folder / f".part-{model}"
     try:
         shelf.folder.mkdir(parents=True, exist_ok=True)
-        _fetch(entry, part, progress)
-        digest = _digest(part)
-        if digest != entry.sha256:
-            part.unlink()
-            raise ModelError(
-                f"model {model}: {entry.url} gave a file with the SHA-256 {digest} instead of {entry.sha256}",
-                "it was thrown away; try again later, or `models add` a file that you trust",
-            )
-        card = shelf.add(part, model, entry.family, file=entry.file, origin=entry.url, accepted=accepted)
-        part.unlink()
+        with part.open("ab", buffering=0) as file:
+            _hold(file, model)
+            shelf.check_free(model)  # another pull may have ended a moment ago
+            _fetch(entry, file, progress)
+            digest = _digest(part)
+            if right := digest == entry.sha256:
+                card = shelf.add(
+                    part, model, entry.family, file=entry.file, origin=entry.url, accepted=accepted
+                )
+        part.unlink()  # closed: Windows keeps what is open
     except OSError as error:
-        raise ConfigError(f"{shelf.folder} cannot be written", error.strerror or str(error)) from error
+        raise _unwritten(shelf.folder, error) from error
+    if not right:
+        raise ModelError(
+            f"model {model}: {entry.url} gave a file with the SHA-256 {digest} instead of {entry.sha256}",
+            "it was thrown away; try again later, or `models add` a file that you trust",
+        )
     return card
 
 
-def _fetch(entry: Known, part: Path, progress: Progress) -> None:
-    """Fills `part`, from where it ends. Raises MissingInputError."""
-    here = part.stat().st_size if part.exists() else 0
-    request = Request(entry.url, headers={"Range": f"bytes={here}-"} if here else {})  # noqa: S310 - checked below
-    _check(entry.url)
+def _hold(file: FileIO, model: str) -> None:
+    """Keeps other pulls of a model from writing into what this one brings. Not on Windows.
+
+    Raises BusyError where another one does.
+    """
+    if sys.platform == "win32":
+        return
+    import fcntl
+
     try:
-        with urlopen(request, timeout=_TIMEOUT_S) as answer:  # noqa: S310
-            _check(answer.url)
-            if answer.status != 206:
-                here = 0  # the server sends it from the start
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise BusyError(f"model {model} is being pulled already", "wait for that to end") from None
+
+
+class _Redirects(HTTPRedirectHandler):
+    """Follows a server only to where models are pulled from."""
+
+    def redirect_request(self, *args: Any) -> Request | None:
+        _check(args[-1])
+        return super().redirect_request(*args)
+
+
+def _fetch(entry: Known, file: FileIO, progress: Progress) -> None:
+    """Goes on with `file` from where it ends. Raises MissingInputError, and ConfigError for a full disk."""
+    here = file.seek(0, SEEK_END)
+    _check(entry.url)
+    request = Request(entry.url, headers={"Range": f"bytes={here}-"} if here else {})  # noqa: S310 - checked
+    try:
+        with build_opener(_Redirects).open(request, timeout=_TIMEOUT_S) as answer:
+            if here and answer.status != 206:  # the server sends it from the start
+                here = file.truncate(0)
             length = answer.headers.get("Content-Length")
             total = here + int(length) if length else 0
-            with part.open("ab" if here else "wb") as file:
-                while chunk := answer.read(_CHUNK):
-                    here += file.write(chunk)
-                    progress(here, total)
+            while chunk := answer.read(_CHUNK):
+                _write(file, chunk)
+                here += len(chunk)
+                progress(here, total)
     except HTTPError as error:
         if error.code == 416 and here:  # nothing is left to be sent
             return
+        if error.code in _GONE:
+            raise MissingInputError(
+                f"{entry.url}: the server says {error.code} {error.reason}",
+                f"faceswapd models add {entry.file}, if you have it from elsewhere",
+            ) from error
         raise _failed(entry, f"the server says {error.code} {error.reason}") from error
     except URLError as error:  # nobody was reached
         raise NoDeviceError(
@@ -83,6 +122,20 @@ def _fetch(entry: Known, part: Path, progress: Progress) -> None:
         raise _failed(entry, str(getattr(error, "reason", None) or error)) from error
     if total and here < total:
         raise _failed(entry, f"it ended after {here} of {total} bytes")
+
+
+def _write(file: FileIO, chunk: bytes) -> None:
+    """All of it. Raises ConfigError: an error of the disk is none of the network's."""
+    left = memoryview(chunk)
+    try:
+        while left:
+            left = left[file.write(left) :]
+    except OSError as error:
+        raise _unwritten(Path(str(file.name)).parent, error) from error
+
+
+def _unwritten(folder: Path, error: OSError) -> ConfigError:
+    return ConfigError(f"{folder} cannot be written", error.strerror or str(error))
 
 
 def _failed(entry: Known, reason: str) -> MissingInputError:

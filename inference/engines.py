@@ -22,8 +22,9 @@ from .providers import plan, provider
 from .quantise import Ranges
 from .served import Served, Stage
 from .settling import confirm, settle
-from .shelf import Shelf, Supply
+from .shelf import Shelf
 from .store import Store
+from .supply import Supply
 from .tuning import Sample
 
 log = structlog.get_logger(__name__)

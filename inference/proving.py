@@ -24,27 +24,31 @@ class Trial:
     """A model as it runs in whichever engine is there, in fp32."""
 
     def __init__(self, content: bytes, what: str) -> None:
-        """Raises ModelError, naming `what`, where the model does not load."""
+        """Raises ModelError, naming `what`, where no engine loads the model."""
         self._run: Callable[[dict[str, Any]], dict[str, Any]]
-        try:
-            self._load(content)
-        except Exception as error:  # neither engine has a base for its errors
-            text = " ".join(str(error).split())[:200]
-            raise ModelError(
-                f"{what} does not load ({text})", "the file is damaged, or of a newer ONNX"
-            ) from error
+        errors: list[Exception] = []
+        for load in (self._onnxruntime, self._openvino):
+            try:
+                load(content)
+                return
+            except Exception as error:  # noqa: BLE001 - neither engine has a base for its errors
+                errors.append(error)
+        # That one of them is not installed says nothing of the file.
+        failed = min(errors, key=lambda error: isinstance(error, ImportError))
+        text = " ".join(str(failed).split())[:200]
+        raise ModelError(
+            f"{what} does not load ({text})", "the file is damaged, or of a newer ONNX"
+        ) from failed
 
-    def _load(self, content: bytes) -> None:
-        try:
-            import onnxruntime
-        except ImportError:
-            core = ov_core()
-            compiled = core.compile_model(
-                core.read_model(content), "CPU", {"INFERENCE_PRECISION_HINT": "f32"}
-            )
-            names = [port.get_any_name() for port in compiled.outputs]
-            self._run = lambda fed: dict(zip(names, compiled(fed).to_tuple(), strict=True))
-            return
+    def _openvino(self, content: bytes) -> None:
+        core = ov_core()
+        compiled = core.compile_model(core.read_model(content), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+        names = [port.get_any_name() for port in compiled.outputs]
+        self._run = lambda fed: dict(zip(names, compiled(fed).to_tuple(), strict=True))
+
+    def _onnxruntime(self, content: bytes) -> None:
+        import onnxruntime
+
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 4
         session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
@@ -70,10 +74,18 @@ class Recipe:
     """Any number of pictures in one run give what single runs give."""
 
 
-def prove(content: bytes, source: str | None) -> Recipe:
-    """Cuts off the half that depends on the input `source` alone and opens the batch, each if it changes nothing."""
-    found = _edges(content, source) if source else ()
-    return Recipe(found, _batches(content, source, found))
+def prove(
+    content: bytes, source: str | None, inputs: Sequence[Found] | None = None, what: str = "the file"
+) -> Recipe:
+    """Cuts off the half that depends on the input `source` alone and opens the batch, each if it changes nothing.
+
+    `inputs` are those of the file with the sizes that they are given here, where it leaves them open.
+    Raises ModelError, naming `what`, for a file that no engine loads.
+    """
+    whole = Trial(content, what)
+    inputs = Graph(content).inputs if inputs is None else inputs
+    found = _edges(content, source, inputs, whole) if source else ()
+    return Recipe(found, _batches(content, source, found, inputs, whole))
 
 
 def derived(content: bytes, source: str | None, edges: Sequence[Found], *, batch: bool) -> bytes:
@@ -87,24 +99,25 @@ def derived(content: bytes, source: str | None, edges: Sequence[Found], *, batch
     return image_half(graph, edges, batch=batch)
 
 
-def _edges(content: bytes, source: str) -> tuple[Found, ...]:
+def _edges(content: bytes, source: str, inputs: Sequence[Found], whole: Trial) -> tuple[Found, ...]:
     halves = cut(Graph(content), source)
     if halves is None:
         return ()
-    sample = _sample(Graph(content).inputs, 1)
+    sample = _sample(inputs, 1)
     given = {source: sample.pop(source)}
     try:
         styles = Trial(halves.identity, "file").run(given)
         found = tuple(Found(name, styles[name].dtype.name, styles[name].shape) for name in halves.edges)
         got = Trial(image_half(halves.image, found, batch=False), "file").run({**sample, **styles})
+        want = whole.run({**sample, **given})
     except ModelError:
         return ()
-    whole = Trial(content, "file").run({**sample, **given})
-    return found if all(_same(got[name], value) for name, value in whole.items()) else ()
+    return found if all(_same(got[name], value) for name, value in want.items()) else ()
 
 
-def _batches(content: bytes, source: str | None, edges: Sequence[Found]) -> bool:
-    inputs = Graph(content).inputs
+def _batches(
+    content: bytes, source: str | None, edges: Sequence[Found], inputs: Sequence[Found], whole: Trial
+) -> bool:
     samples = [_sample(inputs, seed) for seed in (1, 2, 3)]
     shared: dict[str, Any] = {}
     if edges and source:
@@ -121,12 +134,12 @@ def _batches(content: bytes, source: str | None, edges: Sequence[Found]) -> bool
             for sample in samples:  # what has no batch is the same for all
                 sample[found.name] = sample[found.name] if values[0].ndim > 1 else values[0]
     try:
-        single = Trial(content, "file")
         got = Trial(derived(content, source, edges, batch=True), "file").run(together)
+        singles = [whole.run(sample) for sample in samples]
     except ModelError:
         return False
-    for n, sample in enumerate(samples):
-        for name, value in single.run(sample).items():
+    for n, single in enumerate(singles):
+        for name, value in single.items():
             if got[name].shape[:1] != (len(samples),) or not _same(got[name][n : n + 1], value):
                 return False
     return True
@@ -139,7 +152,7 @@ def _same(one: Tensor, other: Tensor) -> bool:
     return bool(np.abs(one.astype(np.float32) - other.astype(np.float32)).max(initial=0) <= _CLOSE * scale)
 
 
-def _sample(inputs: list[Found], seed: int) -> dict[str, Any]:
+def _sample(inputs: Sequence[Found], seed: int) -> dict[str, Any]:
     random = np.random.default_rng(seed)
     sizes = {f.name: [1 if i == 0 else n or _FREE for i, n in enumerate(f.shape)] for f in inputs}
     return {f.name: random.random(sizes[f.name]).astype(f.dtype) for f in inputs}

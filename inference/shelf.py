@@ -6,7 +6,7 @@ import shutil
 import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -15,60 +15,21 @@ import structlog
 
 from ..core.errors import ConfigError, MissingInputError, ModelError, UsageError
 from . import proving, surgery
+from .card import Card
 from .catalogue import Known, family_of, known
-from .contracts import Contract, Found, TensorSpec
+from .contracts import Found
 from .engine import Tensor
 from .families import FAMILIES, Family
 from .onnx_file import Graph
 from .packs import PACKS
-from .recognition import fit, no_emap, recognise
+from .recognition import Fit, fit, no_emap, recognise
+from .supply import IDENTITY, Supply, supplied
 
 log = structlog.get_logger(__name__)
 
-IDENTITY = ":identity"
-"""After a model's name: the half that is run once for each worn face."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,59}")
 _MODEL, _CARD, _EMAP = "model.onnx", "card.json", "emap.npy"
 _NEW = ".new-"
-
-
-class Card(msgspec.Struct, frozen=True):
-    """What is known of a model on the shelf."""
-
-    model: str
-    family: str
-    file: str
-    """Its name before it came here."""
-    size: int
-    """Bytes."""
-    sha256: str
-    licence: str
-    origin: str
-    side: int = 0
-    """Of the picture that goes in, pixels; 0 where it takes none, or of any size."""
-    roles: tuple[str, ...] = ()
-    """The roles of its inputs, without the optional ones that it has not."""
-    consent: str = ""
-    """For a model that is itself somebody's face: on what basis it may be worn."""
-    accepted: str = ""
-    """The day on which its licence was accepted, where it was asked for."""
-    edges: tuple[Found, ...] = ()
-    """What goes from its identity half to its image half; empty where it runs in one."""
-    batch: bool = False
-    """Any number of pictures may go in at once: tried when it was added, equal to single runs."""
-    emap_sha256: str = ""
-    serves: str = ""
-    """The known model that it stands in for, as long as that one is not here."""
-
-
-@dataclass(frozen=True, slots=True)
-class Supply:
-    """What an engine needs of a model."""
-
-    contract: Contract
-    content: bytes
-    sha256: str
-    """Of the file that it comes from, and which part of it this is."""
 
 
 class Shelf:
@@ -80,27 +41,38 @@ class Shelf:
         self.known = known() if catalogue is None else catalogue
         """The models that have a name before they are here."""
 
+    def names(self) -> tuple[str, ...]:
+        """What lies in the folder, by name, whether its card can be read or not."""
+        found = self.folder.iterdir() if self.folder.is_dir() else ()
+        return tuple(sorted(p.name for p in found if _NAME.fullmatch(p.name) and p.is_dir()))
+
     def cards(self) -> tuple[Card, ...]:
         """All models, by name; one whose card cannot be read is left out and logged."""
         found = []
-        for path in sorted(self.folder.glob(f"*/{_CARD}")):
-            if not path.parent.name.startswith("."):
-                try:
-                    found.append(self.card(path.parent.name))
-                except ModelError as error:
-                    log.warning("model.unreadable", model=path.parent.name, reason=str(error))
+        for name in self.names():
+            try:
+                found.append(self.card(name))
+            except ModelError as error:
+                log.warning("model.unreadable", model=name, reason=str(error))
         return tuple(found)
 
     def card(self, model: str) -> Card:
         """Raises ModelError with the command that brings it, for one that is not here."""
+        home = self._home(model)
+        if not home.is_dir():
+            raise self.missing(model)
         try:
-            return msgspec.json.decode((self._home(model) / _CARD).read_bytes(), type=Card)
-        except FileNotFoundError:
-            raise self.missing(model) from None
+            card = msgspec.json.decode((home / _CARD).read_bytes(), type=Card)
         except (OSError, msgspec.DecodeError) as error:
             raise ModelError(
-                f"model {model}: its card cannot be read ({error})", f"faceswapd models remove {model}"
+                f"model {model}: its card cannot be read ({error})", _again(home.name)
             ) from error
+        if card.family not in FAMILIES:
+            raise ModelError(
+                f"model {model} is of the family {card.family}, which this version does not know",
+                f"update faceswapd, or faceswapd models remove {home.name}",
+            )
+        return card
 
     def family(self, model: str) -> Family:
         """Raises ModelError."""
@@ -159,8 +131,17 @@ class Shelf:
                 "say --consent self|permission|public-domain|synthetic",
             )
         ports = fit(kind, graph.inputs, graph.outputs)
+        sizes = _sizes(kind, ports)
+        side = _side(kind, sizes)
+        if not side and kind.template:
+            raise ModelError(f"{path} leaves the size of its picture open", "save it with one")
+        if kind.emap and emap is not None and not (np.isfinite(emap).all() and emap.any()):
+            raise ModelError(
+                f"{path} has an emap (its initializer [512, 512]) that is no matrix of numbers",
+                "the file is damaged: get it anew",
+            )
         source = ports.inputs["source"].name if "source" in ports.inputs else None
-        recipe = proving.prove(content, source)
+        recipe = proving.prove(content, source, list(sizes.values()), str(path))
         card = Card(
             model=name,
             family=kind.name,
@@ -169,7 +150,7 @@ class Shelf:
             sha256=digest,
             licence=entry.licence,
             origin=origin or str(path),
-            side=_side(kind, ports.inputs),
+            side=side,
             roles=tuple(ports.inputs),
             consent=consent,
             accepted=accepted,
@@ -261,47 +242,12 @@ class Shelf:
         return np.asarray(emap, np.float32)
 
     def supply(self, model: str) -> Supply:
-        """What is run under this name: the whole model or its image half, or with `:identity` its other half."""
+        """What is run under this name: the whole model or its image half, or with `:identity` its other half.
+
+        Raises ModelError.
+        """
         name = model.removesuffix(IDENTITY)
-        card, content = self.card(name), self.read(name)
-        family, graph = family_of(card.family), Graph(content, name)
-        ports = fit(family, graph.inputs, graph.outputs)
-        source = ports.inputs.get("source")
-        edges = tuple(TensorSpec(f.name, f.shape, "over the cut", dtype=f.dtype) for f in card.edges)
-        if model != name:
-            halves = surgery.cut(graph, source.name) if source else None
-            if halves is None or source is None:
-                raise ModelError(
-                    f"model {name} has no identity half", "it takes the face itself in every run"
-                )
-            inputs = (TensorSpec(source.name, source.shape, "worn face", dtype=source.dtype),)
-            contract = Contract(
-                model, "identity of the worn face", inputs, edges, timed=False, reducible=False
-            )
-            return Supply(contract, halves.identity, f"{card.sha256}{IDENTITY}")
-        whole = {role: _spec(f, card.batch, role) for role, f in ports.inputs.items()}
-        if card.edges:
-            whole.pop("source")
-        makes_pictures = family.task in ("swapper", "enhancer", "frame enhancer")
-        peak = 255.0 / family.result.scale[0] if makes_pictures else None
-        outputs = tuple(
-            _spec(f, card.batch, role, peak if n == 0 else None, least=1)
-            for n, (role, f) in enumerate(ports.outputs.items())
-        )
-        if family.task == "detector":
-            # What its file says of the number of anchors is true of one size of picture.
-            pairs = zip(outputs, family.outputs, strict=True)
-            outputs = tuple(replace(o, shape=port.shape[-len(o.shape) :]) for o, port in pairs)
-        contract = Contract(
-            model,
-            family.task,
-            (*whole.values(), *edges),
-            outputs,
-            timed=family.task not in ("recogniser", "converter", "interpolator"),
-            reducible=makes_pictures,
-        )
-        content = proving.derived(content, source.name if source else None, card.edges, batch=card.batch)
-        return Supply(contract, content, card.sha256)
+        return supplied(model, self.card(name), self.read(name))
 
     def missing(self, model: str) -> ModelError:
         """What is said of a model that is not here, with the command that brings it."""
@@ -346,6 +292,7 @@ class Shelf:
                     shutil.rmtree(home)
                 raise
         except OSError as error:
+            self.check_free(card.model)  # somebody else was faster
             raise ConfigError(f"{self.folder} cannot be written", error.strerror or str(error)) from error
 
     def _check_serves(self, model: str, family: str | None) -> None:
@@ -373,12 +320,17 @@ def _again(model: str) -> str:
     return f"faceswapd models remove {model}, then pull or add it again"
 
 
-def _spec(found: Found, batch: bool, role: str, peak: float | None = None, least: int = 2) -> TensorSpec:
-    """Open in its batch, if it has at least so many sizes (`surgery.open_batch`)."""
-    shape = (None, *found.shape[1:]) if batch and len(found.shape) >= least else found.shape
-    return TensorSpec(found.name, shape, role, dtype=found.dtype, peak=peak)
+def _sizes(family: Family, ports: Fit) -> dict[str, Found]:
+    """{role: input}, each with its family's sizes where the file leaves them open."""
+    roles = {port.role: port.shape for port in family.inputs}
+    return {
+        role: replace(
+            found, shape=tuple(own or known for own, known in zip(found.shape, roles[role], strict=True))
+        )
+        for role, found in ports.inputs.items()
+    }
 
 
-def _side(family: Family, inputs: Mapping[str, Found]) -> int:
-    shape = inputs[family.inputs[0].role].shape
+def _side(family: Family, sizes: Mapping[str, Found]) -> int:
+    shape = sizes[family.inputs[0].role].shape
     return (shape[2] or 0) if len(shape) == 4 else 0

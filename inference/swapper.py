@@ -13,7 +13,7 @@ from .catalogue import family_of
 from .engine import Models, Tensor
 from .families import Family
 from .picture_model import PictureModel, check_model
-from .shelf import IDENTITY
+from .supply import IDENTITY
 
 RECOGNISER = "w600k_r50"
 """Most swappers that are told an embedding were trained on this one's, or have a converter from it."""

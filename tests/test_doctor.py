@@ -66,6 +66,29 @@ def test_a_file_that_was_cut_off_is_an_error_with_the_command(shelf: Shelf) -> N
     assert "faceswapd models remove mine" in found.remedy
 
 
+def test_a_card_that_cannot_be_read_is_an_error_too(shelf: Shelf) -> None:
+    (shelf.folder / "mine" / "card.json").write_text("{")
+    found = said()
+
+    assert (found.level, found.text.partition(" (")[0]) == ("error", "its card cannot be read")
+    assert "faceswapd models remove mine" in found.remedy
+
+
+def test_what_serves_in_anothers_place_is_known_by_the_others_name(shelf: Shelf, tmp_path: Path) -> None:
+    for name, content in (
+        ("gfpgan_1.4", standins.enhancer(512)),
+        ("w600k_r50", standins.recogniser()),
+    ):
+        (tmp_path / "x.onnx").write_bytes(content)
+        shelf.add(tmp_path / "x.onnx", serves=name)
+    fast = Choice("openvino", "cpu", "bf16")
+    timed = Timed("gfpgan_1.4", fast, {str(fast): 12.5}, {}, {}, confirmed=True)
+    Choices(places.cache_dir() / "engines.json").remember("key", timed)
+
+    assert said("model gfpgan_1.4.own").text == "enhancer_512; openvino cpu bf16, 12.5 ms a run"
+    assert said("model w600k_r50.own").text == "arcface_112; served by the first engine that is ready"
+
+
 @pytest.mark.usefixtures("shelf")
 def test_what_of_the_desktop_can_be_shown_is_said_or_why_nothing_can(monkeypatch: pytest.MonkeyPatch) -> None:
     there: list[WindowInfo] = []

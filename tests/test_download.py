@@ -1,5 +1,6 @@
 import hashlib
 import re
+import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -8,7 +9,14 @@ from pathlib import Path
 import pytest
 import standins
 
-from faceswapd.core.errors import MissingInputError, ModelError, NoDeviceError, UsageError
+from faceswapd.core.errors import (
+    BusyError,
+    ConfigError,
+    MissingInputError,
+    ModelError,
+    NoDeviceError,
+    UsageError,
+)
 from faceswapd.inference.catalogue import Known
 from faceswapd.inference.download import pull
 from faceswapd.inference.shelf import Shelf
@@ -35,6 +43,11 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         site, asked = self.server, self.headers.get("Range")
         site.asked.append(asked)
+        if self.path == "/elsewhere":
+            self.send_response(302)
+            self.send_header("Location", "http://models.test/model.onnx")
+            self.end_headers()
+            return
         if self.path != "/model.onnx":
             self.send_error(404)
             return
@@ -113,9 +126,52 @@ def test_a_wrong_hash_throws_the_file_away(tmp_path: Path, site: Site) -> None:
     assert list(to.folder.iterdir()) == []
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="files are not held there")
+def test_two_pulls_of_one_model_do_not_write_into_each_other(tmp_path: Path, site: Site) -> None:
+    to = shelf(tmp_path, site)
+
+    def second(here: int, _whole: int) -> None:
+        assert here
+        with pytest.raises(BusyError, match="model arc is being pulled already"):
+            pull(to, "arc", "")
+
+    pull(to, "arc", "", second)
+    assert to.read("arc") == CONTENT
+
+
+def test_a_model_that_two_have_added_at_once_is_the_firsts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "arc.onnx"
+    path.write_bytes(CONTENT)
+    one, two = Shelf(tmp_path / "models"), Shelf(tmp_path / "models")
+    check = one.check_free
+
+    def late(name: str) -> None:
+        monkeypatch.setattr(one, "check_free", check)
+        two.add(path, name)
+
+    monkeypatch.setattr(one, "check_free", late)
+    with pytest.raises(UsageError, match="a model is called arc already"):
+        one.add(path, "arc")
+    assert [p.name for p in one.folder.iterdir()] == ["arc"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no disk that is always full")
+def test_a_full_disk_is_not_blamed_on_the_network(tmp_path: Path, site: Site) -> None:
+    to = shelf(tmp_path, site)
+    to.folder.mkdir()
+    (to.folder / ".part-arc").symlink_to("/dev/full")
+
+    with pytest.raises(ConfigError, match="models cannot be written: No space left on device"):
+        pull(to, "arc", "")
+
+
 def test_what_cannot_be_pulled_says_so(tmp_path: Path, site: Site) -> None:
-    with pytest.raises(MissingInputError, match="the server says 404"):
+    with pytest.raises(MissingInputError, match=r"the server says 404 .*: faceswapd models add arc\.onnx"):
         pull(shelf(tmp_path, site, path="other"), "arc", "")
+    with pytest.raises(ModelError, match=r"http://models.test/model.onnx is no https address"):
+        pull(shelf(tmp_path, site, path="elsewhere"), "arc", "")
     with pytest.raises(ModelError, match="no model is called 'nose': known are arc"):
         pull(shelf(tmp_path, site), "nose", "")
     house = Shelf(tmp_path / "house")

@@ -97,4 +97,33 @@ def test_a_file_of_another_size_is_listed_as_such(home: Path, capsys: pytest.Cap
 
     rows = {r["model"]: r for r in json.loads(spoken(capsys, "list", "--json"))}
     assert rows["inswapper_128"]["state"] == "broken"
-    assert "models remove inswapper_128" in " ".join(spoken(capsys, "list").split())
+    assert "broken: models verify inswapper_128" in " ".join(spoken(capsys, "list").split())
+
+
+@pytest.mark.parametrize("card", ["{", '{"model": "x"}', None])
+def test_a_model_without_a_readable_card_is_shown_and_said_to_be_broken(
+    home: Path, capsys: pytest.CaptureFixture[str], card: str | None
+) -> None:
+    spoken(capsys, "add", str(home / "inswapper_128.onnx"))
+    path = home / "data/models/inswapper_128/card.json"
+    path.unlink() if card is None else path.write_text(card)
+
+    rows = [r for r in json.loads(spoken(capsys, "list", "--json")) if r["model"] == "inswapper_128"]
+    assert [r["state"] for r in rows] == ["broken"]
+    said = spoken(capsys, "verify", code=78)
+    assert "model inswapper_128: its card cannot be read" in said
+    assert "faceswapd models remove inswapper_128" in said
+    spoken(capsys, "remove", "inswapper_128")
+
+
+def test_a_family_of_a_newer_version_spoils_nothing_but_its_own_model(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spoken(capsys, "add", str(home / "inswapper_128.onnx"))
+    spoken(capsys, "add", str(home / "inswapper_128.onnx"), "--name", "mine")
+    path = home / "data/models/mine/card.json"
+    path.write_text(path.read_text().replace("inswapper_128", "swapper_of_2030"))
+
+    rows = {r["model"]: r["state"] for r in json.loads(spoken(capsys, "list", "--json"))}
+    assert (rows["inswapper_128"], rows["mine"]) == ("here", "broken")
+    assert "family swapper_of_2030, which this version does not know" in spoken(capsys, "verify", code=78)

@@ -4,10 +4,12 @@ import numpy as np
 import onnx
 import pytest
 import standins
+from onnx import numpy_helper
 
 from faceswapd.core.errors import MissingInputError, ModelError, UsageError
 from faceswapd.inference.catalogue import Known
-from faceswapd.inference.shelf import IDENTITY, Shelf
+from faceswapd.inference.shelf import Shelf
+from faceswapd.inference.supply import IDENTITY
 
 INSWAPPER = standins.swapper(128, "arcface_128", standins.UNIT_GREEN, with_emap=True)
 
@@ -125,6 +127,47 @@ def test_a_changed_emap_is_refused(shelf: Shelf, tmp_path: Path) -> None:
 
     with pytest.raises(ModelError, match="its emap was changed"):
         shelf.emap("mine")
+
+
+@pytest.mark.parametrize("value", [np.nan, 0.0])
+def test_an_emap_of_no_numbers_is_refused(shelf: Shelf, tmp_path: Path, value: float) -> None:
+    model = onnx.load_from_string(INSWAPPER)
+    emap = next(t for t in model.graph.initializer if t.name == "emap")
+    emap.CopyFrom(numpy_helper.from_array(np.full((512, 512), value, np.float32), "emap"))
+
+    with pytest.raises(ModelError, match=r"emap \(its initializer \[512, 512\]\) that is no matrix"):
+        shelf.add(put(tmp_path, "mine.onnx", model.SerializeToString()))
+    assert shelf.cards() == ()
+
+
+def test_a_file_that_no_engine_loads_is_refused(shelf: Shelf, tmp_path: Path) -> None:
+    model = onnx.load_from_string(standins.enhancer(512))
+    model.graph.node[0].op_type = "Mystery"
+
+    with pytest.raises(ModelError, match=r"mine\.onnx does not load .*Mystery.*damaged, or of a newer ONNX"):
+        shelf.add(put(tmp_path, "mine.onnx", model.SerializeToString()))
+    assert shelf.cards() == ()
+
+
+def test_sizes_that_a_file_leaves_open_are_its_familys(shelf: Shelf, tmp_path: Path) -> None:
+    card = shelf.add(
+        put(tmp_path, "open.onnx", opened(standins.standin("hyperswap_1a_256"))), None, "hyperswap_256"
+    )
+
+    assert (card.side, card.batch, bool(card.edges)) == (256, True, True)
+    with pytest.raises(ModelError, match="leaves the size of its picture open"):
+        shelf.add(put(tmp_path, "somebody.dfm", opened(standins.dfm())), consent="synthetic")
+
+
+def opened(content: bytes) -> bytes:
+    """The same model with no size of a picture said."""
+    model = onnx.load_from_string(content)
+    for value in (*model.graph.input, *model.graph.output):
+        sizes = value.type.tensor_type.shape.dim
+        for n, size in enumerate(sizes if len(sizes) == 4 else ()):
+            if size.dim_value > 3:
+                size.dim_param = f"{value.name}_{n}"
+    return bytes(model.SerializeToString())
 
 
 def test_a_swapper_without_an_emap_takes_inswappers(shelf: Shelf, tmp_path: Path) -> None:
