@@ -3,7 +3,8 @@
 Pure numpy and OpenCV; safe in any thread.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import pi
 from typing import Protocol
 
 import cv2
@@ -19,6 +20,8 @@ MAX_OVERLAP = 0.4
 """Of two boxes that overlap more (intersection over union) the less sure one is dropped."""
 STEP = 32
 """Networks with a stride of up to 32 take pictures whose sides are multiples of it."""
+TURNS = 8
+"""In so many directions a face is looked for whose eyes no detector has told."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,13 +32,21 @@ class Detection:
     """x0, y0, x1, y1: from the brows or the hairline to the chin."""
     keypoints: Points
     """Right eye (left in the picture), left eye, nose, then the mouth and the right and left ear (6 x 2), or
-    the right and left corner of the mouth (5 x 2)."""
+    the right and left corner of the mouth (5 x 2); none (0 x 2) where the detector tells no more than boxes."""
     score: float
 
     @property
     def roi(self) -> Roi:
-        """The crop in which the mesh is to be looked for."""
-        return roi_of_box(self.box, self.keypoints[0], self.keypoints[1])
+        """The crop of the face; as if it stood upright, where nothing tells."""
+        right_eye, left_eye = self.keypoints[:2] if len(self.keypoints) else (self.box[:2], self.box[[2, 1]])
+        return roi_of_box(self.box, right_eye, left_eye)
+
+    @property
+    def rois(self) -> tuple[Roi, ...]:
+        """The crops in which the mesh is to be looked for: where nothing tells how the face stands, `TURNS`."""
+        roi = self.roi
+        turns = 1 if len(self.keypoints) else TURNS
+        return tuple(replace(roi, angle=roi.angle + n * 2 * pi / TURNS) for n in range(turns))
 
 
 class Detector(Protocol):

@@ -62,18 +62,22 @@ def decode(landmarks: Points, roi: Roi) -> Points:
 
 def presence(logit: Points) -> float:
     """How sure the model is that the crop holds a face, 0 to 1."""
-    return float(1 / (1 + np.exp(-np.clip(logit.reshape(-1)[0], -60, 60))))
+    # In float32 all that is surer than 17 would be equally sure.
+    return float(1 / (1 + np.exp(-np.clip(float(logit.reshape(-1)[0]), -60, 60))))
 
 
 def stand_in(keypoints: Points, box: Points) -> Points:
     """A neutral mesh (478 x 3) laid over a detector's five or six points and over all of its box, in their space.
 
-    For a face that has to be covered though the mesh model does not see it (half hidden, in profile).
+    For a face that has to be covered though the mesh model does not see it (half hidden, in profile). Without points
+    it stands upright in the box.
     """
     face = canonical()
     flat = face.xyz[:, :2] * np.array([1, -1], np.float32)
     marks = [flat[[33, 133]].mean(axis=0), flat[[263, 362]].mean(axis=0), flat[1]]
-    if len(keypoints) == 5:  # the corners of the mouth
+    if not len(keypoints):
+        matrix = similarity(_corners(*flat.min(axis=0), *flat.max(axis=0)), _corners(*box))
+    elif len(keypoints) == 5:  # the corners of the mouth
         matrix = similarity(np.stack([*marks, flat[61], flat[291]]), keypoints)
     else:
         marks += [flat[[13, 14]].mean(axis=0), flat[234], flat[454]]
@@ -90,3 +94,7 @@ def stand_in(keypoints: Points, box: Points) -> Points:
     for first, corners in ((468, _IRIS_RIGHT), (473, _IRIS_LEFT)):
         out[first : first + 5] = out[list(corners)].mean(axis=0)
     return out
+
+
+def _corners(x0: float, y0: float, x1: float, y1: float) -> Points:
+    return np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]], np.float32)

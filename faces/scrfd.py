@@ -2,7 +2,8 @@
 
 Guo et al., "Sample and Computation Redistribution for Efficient Face Detection" (2021): in each cell of maps with
 strides 8, 16, 32 (or up to 128) one or two anchors, each with a score and, in strides, the way from the cell's
-corner to the four sides of the box and to the five points. Pure numpy; safe in any thread.
+corner to the four sides of the box and, where the network tells them, to the five points. Pure numpy; safe in any
+thread.
 """
 
 from collections.abc import Sequence
@@ -34,11 +35,13 @@ def decode(
 ) -> tuple[Points, Points, Points]:
     """What is sure enough: N x 4 boxes, N x 5 x 2 points and N scores, in pixels of the `size` (width, height) shown.
 
-    `outputs`: for every stride its scores, then its boxes, then its points; each row by row, an anchor a line.
+    `outputs`: for every stride its scores, then its boxes, then its points; each row by row, an anchor a line. Without
+    points they are N x 0 x 2.
     Raises ValueError where their number is not what the size has anchors for.
     """
     width, height = size
     n = len(strides)
+    pointed = len(outputs) > 2 * n
     boxes, points, scores = [], [], []
     for i, stride in enumerate(strides):
         score = outputs[i].reshape(-1)
@@ -52,7 +55,8 @@ def decode(
         corner = corners(width, height, stride, anchors)[sure]
         way = outputs[n + i].reshape(-1, 4)[sure] * stride
         boxes.append(np.concatenate([corner - way[:, :2], corner + way[:, 2:]], axis=1))
-        points.append(corner[:, None] + outputs[2 * n + i].reshape(-1, 5, 2)[sure] * stride)
+        told = outputs[2 * n + i].reshape(-1, 5, 2)[sure] if pointed else np.empty((len(sure), 0, 2))
+        points.append(corner[:, None] + told * stride)
         scores.append(score[sure])
     return together(boxes, points, scores)
 

@@ -1,6 +1,7 @@
 """The detectors: the bundled pair, and those that the user has brought. See `faces.detection.Detector`."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from types import MappingProxyType
 
 import numpy as np
@@ -22,12 +23,16 @@ that fill the frame or lie on their side, which the other misses."""
 SIDE = 640
 """What a detector of any size is shown, where nothing else is asked for: the longer side, in pixels."""
 
+_scrfd_five = partial(scrfd.decode, strides=(8, 16, 32, 64, 128))
+
 Decode = Callable[[Sequence[Tensor], tuple[int, int]], tuple[Points, Points, Points]]
 
 DECODERS: Mapping[str, Decode] = MappingProxyType(
     {
         "scrfd": scrfd.decode,
-        "scrfd_five": lambda outputs, size: scrfd.decode(outputs, size, (8, 16, 32, 64, 128)),
+        "scrfd_five": _scrfd_five,
+        "scrfd_boxes": scrfd.decode,
+        "scrfd_five_boxes": _scrfd_five,
         "yunet": yunet.decode,
         "yoloface": lambda outputs, _: yoloface.decode(outputs),
     }

@@ -132,8 +132,10 @@ def _maps(task: str, width: int, strides: Sequence[int]) -> tuple[Port, ...]:
     return tuple(Port(f"{task}_{n}", (None, None, width), batchless=True) for n in strides)
 
 
-def _scrfd(name: str, strides: Sequence[int]) -> Family:
-    outputs = (*_maps("score", 1, strides), *_maps("bbox", 4, strides), *_maps("kps", 10, strides))
+def _scrfd(name: str, strides: Sequence[int], *, points: bool = True) -> Family:
+    outputs = (*_maps("score", 1, strides), *_maps("bbox", 4, strides))
+    if points:
+        outputs += _maps("kps", 10, strides)
     inputs = (Port("input", (None, 3, None, None)),)
     return Family(name, "detector", inputs, outputs, coding=SIGNED_128, exact=True)
 
@@ -243,6 +245,8 @@ _ALL = (
     ),
     _scrfd("scrfd", (8, 16, 32)),
     _scrfd("scrfd_five", (8, 16, 32, 64, 128)),
+    _scrfd("scrfd_boxes", (8, 16, 32), points=False),
+    _scrfd("scrfd_five_boxes", (8, 16, 32, 64, 128), points=False),
     Family(
         "yoloface", "detector", (Port("images", (None, 3, None, None)),), (Port("output0", (None, 20, None)),),
         exact=True,

@@ -101,7 +101,7 @@ class FaceTracker:
     def _follow(self, pixels: Pixels, tracks: list[Track], now_ns: int) -> list[Found]:
         found = []
         for track in tracks:
-            sight = self._look(pixels, track.expected(now_ns), track)
+            sight = self._look(pixels, [track.expected(now_ns)], track)
             if sight is not None:
                 found.append(sight)
         return found
@@ -121,7 +121,7 @@ class FaceTracker:
             track = owner(detection, lost, now_ns)
             sight = None
             if len(out) < self._max_faces and (track is None or track.meshed or self._frames % RETRY == 0):
-                sight = self._look(pixels, detection.roi, track, anew=True)
+                sight = self._look(pixels, detection.rois, track, anew=True)
             if sight is not None and len(distinct([*out, sight], now_ns)) <= len(out):
                 sight = None  # its mesh slid onto a face that is known already
             if sight is None and every_face:
@@ -132,22 +132,28 @@ class FaceTracker:
                 lost = [t for t in lost if t is not track]
         return out[len(found) :]
 
-    def _look(self, pixels: Pixels, roi: Roi, track: Track | None, anew: bool = False) -> Found | None:
-        """The mesh in a crop; None where there is no face.
+    def _look(
+        self, pixels: Pixels, rois: Sequence[Roi], track: Track | None, anew: bool = False
+    ) -> Found | None:
+        """The mesh in that of some crops in which it is surest; None where there is no face.
 
         It is run once more where the face turns out to lie badly in the crop: after a fast move, and
         (`anew`) in a crop from a detection, which is a rough one (mean error 1 to 3 % of the eye distance,
         after the second look 0.5).
         """
-        points, score = self._run_mesh(pixels, roi)
+        looks = [(roi, *self._run_mesh(pixels, roi)) for roi in rois]
+        roi, points, score = max(looks, key=lambda look: look[2])
         if score < mesh.MIN_PRESENCE:
             return None
         sight = Found(points, score, track=track)
         if anew or roi.drift(sight.roi) > STRAYED or roi.turn(sight.roi) > TILTED:
             points, score = self._run_mesh(pixels, sight.roi)
-            # In a bad picture the model may lose there what it has just seen: then the rough mesh stands.
+            # In a bad picture the model may lose there what it has just seen: then the rough mesh stands. Of many crops
+            # one may show a face by chance: what was seen there has to be seen again.
             if score >= mesh.MIN_PRESENCE:
                 sight = Found(points, score, track=track)
+            elif len(rois) > 1:
+                return None
         return sight if eye_distance(sight.points) >= SMALLEST_PX else None
 
     def _run_mesh(self, pixels: Pixels, roi: Roi) -> tuple[Points, float]:

@@ -48,8 +48,12 @@ def scrfd(
     side: int = 0,
     alive: Sequence[float] = ALIVE,
     names: Sequence[str] = ("input.1", "448", "471", "494", "451", "474", "497", "454", "477", "500"),
+    points: bool = True,
 ) -> bytes:
-    """SCRFD; `side` fixes the size of its picture, `alive` weighs its strides, `batch` gives its outputs one."""
+    """SCRFD; `side` fixes the size of its picture, `alive` weighs its strides, `batch` gives its outputs one.
+
+    Without `points` it tells scores and boxes alone, and has so many fewer `names`.
+    """
     given, *made = names
     nodes, weights = _redness(given, norm=0.5, channels=(0, 1, 2))
     outputs: dict[str, Any] = {}
@@ -64,7 +68,9 @@ def scrfd(
             helper.make_node("Mul", [f"cells{i}", f"weigh{i}"], [f"scored{i}"]),
             helper.make_node("Clip", [f"scored{i}", "zero", "one"], [f"sure{i}"]),
         ]
-        tables = {"score": (None, 1), "box": (BOX, 4), "points": (POINTS, 10)}
+        tables: dict[str, tuple[NDArray[Any] | None, int]] = {"score": (None, 1), "box": (BOX, 4)}
+        if points:
+            tables["points"] = (POINTS, 10)
         for k, (name, (table, width)) in enumerate(tables.items()):
             last, shape = f"sure{i}", [1, rows, width] if batch else [rows, width]
             if table is not None:
@@ -167,6 +173,13 @@ def _redness(
 def _map(stride: int, name: str) -> list[Any]:
     size = [stride // 4, stride // 4]
     return [helper.make_node("MaxPool", ["red"], [name], kernel_shape=size, strides=size)]
+
+
+def scrfd_boxes(strides: Sequence[int] = (8, 16, 32), **told: Any) -> bytes:
+    """`scrfd` as it comes without points: six outputs, or ten."""
+    return scrfd(
+        strides, names=("input.1", *(str(450 + n) for n in range(2 * len(strides)))), points=False, **told
+    )
 
 
 DETECTORS: dict[str, Callable[[], bytes]] = {

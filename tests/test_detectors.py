@@ -12,6 +12,7 @@ import standins as others
 from faceswapd.core.errors import ModelError, UsageError
 from faceswapd.core.frame import Frame, Pixels
 from faceswapd.core.settings import AnalysisSettings, InferenceSettings
+from faceswapd.faces.align import Roi, roi_of_points
 from faceswapd.faces.detection import fitted, suppressed
 from faceswapd.inference.detectors import ShelfDetector
 from faceswapd.inference.engines import Engines
@@ -24,6 +25,10 @@ ASSETS = Path(__file__).parent / "assets"
 RED = (0, 0, 255)
 MODELS = tuple(standins.DETECTORS)
 SURE = 255 / 256
+FIVE = (8, 16, 32, 64, 128)
+NOSE = (223, 131)
+"""Of the astronaut."""
+NOBODY = (420, 420)
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +36,16 @@ def engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engines]:
     folder = tmp_path_factory.mktemp("models")
     calm = standins.scrfd(alive=(0, 1, 0))
     nameless = standins.scrfd(names=("x", *"abcdefghi"), batch=True)
-    shelf = standins.shelf(folder, *MODELS, calm=calm, nameless=nameless)
+    shelf = standins.shelf(
+        folder,
+        *MODELS,
+        calm=calm,
+        nameless=nameless,
+        five=standins.scrfd(FIVE, anchors=1, names=[f"o{n}" for n in range(16)]),
+        boxes=standins.scrfd_boxes(),
+        five_boxes=standins.scrfd_boxes(FIVE, anchors=1, batch=True),
+        calm_boxes=standins.scrfd_boxes(alive=(0, 1, 0)),
+    )
     settings = InferenceSettings(engine="onnxruntime", precision="fp32", provider="cpu")
     engines = Engines(settings, cache=folder / "engines.json", shelf=shelf)
     yield engines
@@ -153,6 +167,9 @@ def test_families_are_told_by_their_tensors(engines: Engines) -> None:
     families = {card.model: card.family for card in engines.shelf.cards()}
 
     assert families["nameless"] == families["calm"] == families["scrfd_2.5g"] == "scrfd"
+    assert families["boxes"] == families["calm_boxes"] == "scrfd_boxes"
+    assert families["five"] == "scrfd_five"
+    assert families["five_boxes"] == "scrfd_five_boxes"
     graph = Graph(standins.scrfd())
     with pytest.raises(ModelError, match="no output is 'score_64'"):
         fit(FAMILIES["scrfd_five"], graph.inputs, graph.outputs)
@@ -161,21 +178,65 @@ def test_families_are_told_by_their_tensors(engines: Engines) -> None:
         fit(FAMILIES["scrfd"], graph.inputs, graph.outputs)
 
 
-def test_a_chosen_detector_leads_the_mesh_to_the_face(engines: Engines) -> None:
-    nose = (223, 131)
+def head(angle: float = 0.0) -> Pixels:
+    """The astronaut's, turned about her nose by so many degrees, clockwise. The stand-ins see the red dots."""
     photo = np.asarray(cv2.imread(str(ASSETS / "astronaut.png")), np.uint8)
-    photo = np.asarray(cv2.circle(photo, nose, 5, RED, -1), np.uint8)
-    tracker = Analysis(engines, AnalysisSettings(detector="calm")).tracker()
+    turned = cv2.warpAffine(photo, cv2.getRotationMatrix2D(NOSE, -angle, 1), (512, 512))
+    alone = cv2.copyTo(turned, cv2.circle(np.zeros((512, 512), np.uint8), NOSE, 120, 255, -1))
+    for dot in (NOSE, NOBODY):
+        cv2.circle(alone, dot, 5, RED, -1)
+    return np.asarray(alone, np.uint8)
 
-    faces = tracker.track(Frame(0, 0, photo), every_frame=False).faces
-    strict = Analysis(engines, AnalysisSettings(detector="calm")).tracker()
-    everybody = strict.track(Frame(0, 0, photo), every_frame=True).faces
+
+@pytest.mark.parametrize("model", ["calm", "calm_boxes"])
+def test_a_chosen_detector_leads_the_mesh_to_the_face(engines: Engines, model: str) -> None:
+    tracker = Analysis(engines, AnalysisSettings(detector=model)).tracker()
+
+    faces = tracker.track(Frame(0, 0, head()), every_frame=False).faces
+    strict = Analysis(engines, AnalysisSettings(detector=model)).tracker()
+    everybody = strict.track(Frame(0, 0, head()), every_frame=True).faces
 
     assert len(faces) == 1
-    assert np.hypot(*(faces[0].points[1, :2] - nose)) < 10
-    # Nothing that the detector takes for a face is shown as it is, though the mesh sees none in an orange suit.
-    assert len(everybody) > 1
-    assert sum(face.score > 0 for face in everybody) == 1
+    assert np.hypot(*(faces[0].points[1, :2] - NOSE)) < 10
+    # Nothing that the detector takes for a face is shown as it is, though the mesh sees none there.
+    assert sorted(face.score > 0 for face in everybody) == [False, True]
+    (covered,) = (face.box for face in everybody if face.score == 0)
+    (box,) = (d.box for d in ShelfDetector(engines, model).detect(head(), True) if d.box[0] > 300)
+    assert (covered[:2] <= box[:2] + 0.01).all()
+    assert (covered[2:] >= box[2:] - 0.01).all()
+
+
+@pytest.mark.parametrize("angle", [-150, -67, 22, 45, 180])
+def test_in_a_box_the_mesh_finds_how_a_face_stands(engines: Engines, angle: int) -> None:
+    tracker = Analysis(engines, AnalysisSettings(detector="calm_boxes")).tracker()
+
+    (face,) = tracker.track(Frame(0, 0, head(angle)), every_frame=False).faces
+
+    assert np.degrees(roi_of_points(face.points).turn(Roi(0, 0, 1, np.radians(angle)))) < 12
+    assert np.hypot(*(face.points[1, :2] - NOSE)) < 10
+
+
+@pytest.mark.parametrize(("with_points", "without"), [("scrfd_10g", "boxes"), ("five", "five_boxes")])
+def test_a_detector_without_points_finds_the_same_boxes(
+    engines: Engines, with_points: str, without: str
+) -> None:
+    photo = np.asarray(cv2.imread(str(ASSETS / "astronaut.png")), np.uint8)
+
+    told = ShelfDetector(engines, with_points).detect(photo, thorough=True)
+    found = ShelfDetector(engines, without).detect(photo, thorough=True)
+
+    assert len(found) == len(told) > 3
+    for ours, theirs in zip(found, told, strict=True):
+        np.testing.assert_array_equal(ours.box, theirs.box)
+        assert ours.score == theirs.score
+        assert ours.keypoints.shape == (0, 2)
+        assert theirs.rois == (theirs.roi,)
+        turns = [roi.turn(Roi(0, 0, 1)) for roi in ours.rois]
+        np.testing.assert_allclose(np.degrees(turns), [0, 45, 90, 135, 180, 135, 90, 45], atol=1e-3)
+        assert {(roi.x, roi.y, roi.side) for roi in ours.rois} == {
+            (theirs.roi.x, theirs.roi.y, theirs.roi.side)
+        }
+    assert ShelfDetector(engines, without).detect(np.zeros_like(photo), thorough=True) == []
 
 
 def test_overlapping_boxes_give_way_to_surer_ones() -> None:

@@ -84,6 +84,22 @@ def test_a_stand_in_lies_on_five_points_too() -> None:
     assert (points[:468, :2].max(axis=0) >= [250, 175]).all()
 
 
+@pytest.mark.parametrize("size", [(100, 130), (130, 100), (40, 120)])
+def test_a_stand_in_without_points_stands_upright_in_its_box(size: tuple[int, int]) -> None:
+    box = np.array([80, 60, 80 + size[0], 60 + size[1]], np.float32)
+
+    points = mesh.stand_in(np.empty((0, 2), np.float32), box)
+
+    assert roi_of_points(points).turn(Roi(0, 0, 1)) < 0.02
+    assert points[10, 1] < points[1, 1] < points[152, 1]  # forehead, nose, chin
+    around = box_of_points(points)
+    assert (around[:2] <= box[:2] + 0.01).all()
+    assert (around[2:] >= box[2:] - 0.01).all()
+    middle = (around[:2] + around[2:]) / 2
+    np.testing.assert_allclose(middle, (box[:2] + box[2:]) / 2, atol=1)
+    assert np.ptp(points[:, 2]) > 10
+
+
 def test_a_stand_in_covers_the_detectors_box() -> None:
     profile = np.array([[100, 100], [104, 101], [92, 115], [96, 130], [140, 105], [104, 104]], np.float32)
     box = np.array([80, 80, 150, 150], np.float32)

@@ -15,6 +15,7 @@ from faceswapd.core.errors import FaceswapdError, InferenceError, ModelError
 from faceswapd.core.frame import Frame, Pixels, Points
 from faceswapd.core.settings import InferenceSettings
 from faceswapd.faces.align import box_of_points, eye_distance
+from faceswapd.faces.detection import Detection
 from faceswapd.faces.face import Sighting
 from faceswapd.inference.engine import Models, Tensor
 from faceswapd.inference.engines import Engines
@@ -312,3 +313,32 @@ def test_a_model_that_fails_is_heard_and_the_next_frame_is_tried(models: Models)
     failing = False
 
     assert ids(watch(tracker, [here], at=2)) == [[1]]
+
+
+@pytest.mark.parametrize(("points", "found"), [(5, True), (0, False)])
+def test_what_one_of_many_crops_shows_by_chance_is_no_face(models: Models, points: int, found: bool) -> None:
+    """The mesh model is made to see a face in one run alone. Where a detector tells its eyes, that is enough."""
+    looks = 0
+
+    def mesh(tensor: Tensor) -> tuple[Tensor, ...]:
+        nonlocal looks
+        looks += 1
+        return tuple(
+            np.full_like(o, 9.0 if looks == 2 else -9.0) if o.shape == (1, 1, 1, 1) else o
+            for o in models.load("mesh478").run(tensor)
+        )
+
+    box = np.array([430, 190, 530, 330], np.float32)
+    five = np.array([[455, 240], [505, 240], [480, 265], [460, 295], [500, 295]], np.float32)
+
+    class Detector:
+        def detect(self, pixels: Pixels, thorough: bool) -> list[Detection]:
+            del pixels, thorough
+            return [Detection(box, five[:points], 0.9)]
+
+    tracker = FaceTracker(FakeModels(mesh478=mesh), detector=Detector())  # its first run is on black
+
+    (seen,) = watch(tracker, [scene(("astronaut", 480, 270, 160, 0))])
+
+    assert bool(seen.faces) is found
+    assert looks == 1 + (2 if found else 9)
