@@ -2,10 +2,9 @@
 
 import argparse
 import time
-from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from ..core.frame import Pixels
 from ..core.meter import Meter
 from ..sinks.picture import save
 from .contact_sheet import ContactSheet
+from .crew import Crew
 from .film_frames import Told
 from .film_job import FilmJob
 from .jobs import Job
@@ -25,6 +25,7 @@ from .picture_job import PictureJob
 from .process_report import FileReport, limit, stages_of
 from .process_settings import film_options
 from .progress import Bar
+from .row import Row
 from .studio import Studio
 
 log = structlog.get_logger(__name__)
@@ -112,19 +113,15 @@ class Run:
             sheet.save(job.target.with_name(job.target.name + SHEET))
 
     def _pictures(self, jobs: list[Job]) -> None:
-        """As many at once as there are workers; reported in order."""
-        pool = self.studio.pool
+        """As many at once as there are workers; reported in order. Ctrl-C is obeyed between two of them."""
+        workers, meters = self.studio.pool.workers, [Meter() for _ in jobs]
         pictures = PictureJob(self.studio, self.args.video_quality)
-        waiting: deque[tuple[Job, Meter, Future[Told]]] = deque()
-        self.bar.begin(f"{len(jobs)} pictures", len(jobs))
-        for n, job in enumerate([*jobs, *[None] * (pool.workers + 2)]):
-            if job is not None:
-                meter = Meter()
-                waiting.append((job, meter, pool.submit(_picture, pictures, job, meter)))
-            if waiting and (job is None or n > pool.workers):
-                first, meter, future = waiting.popleft()
-                self._report(first, meter, future.result)
-                self.bar.at(len(jobs) - len(waiting), len(jobs), limit(stages_of(meter), pool.workers))
+        row = Row([partial(_picture, pictures, *todo) for todo in zip(jobs, meters, strict=True)])
+        with Crew("picture", min(workers, len(jobs)), row.choose, row.changed) as crew:
+            self.bar.begin(f"{len(jobs)} pictures", len(jobs))
+            for n, (job, meter) in enumerate(zip(jobs, meters, strict=True)):
+                self._report(job, meter, crew.until(partial(row.outcome, n)).result)
+                self.bar.at(n + 1, len(jobs), limit(stages_of(meter), workers))
 
     def _report(self, job: Job, meter: Meter, work: Callable[[], Told]) -> None:
         began_s = time.monotonic()
