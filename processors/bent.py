@@ -1,7 +1,7 @@
 """A swapped face bent to later frames: what a network made of one frame, moved as the mesh of the face has moved since.
 
 The mesh says where each part of the face is now: the head's movement, the lips and the lids follow at the camera's
-rate, while the network has time for a few frames a second. Pure; any thread.
+rate, and so does the light on it, while the network has time for a few frames a second. Pure; any thread.
 """
 
 from dataclasses import dataclass
@@ -13,6 +13,7 @@ from ..core.frame import Pixels, Points
 from ..faces import masks
 from ..faces.crop import moved, scale_of
 from ..faces.warp import rasterise, skirted
+from .light import Lit, relit
 from .look import Look
 
 CELLS = 96
@@ -46,19 +47,22 @@ class Worn:
     """The mesh in parts of the crop's side, N x 2."""
     lids: float
     """How far the eyes are open, by their width."""
+    lit: Lit
+    """The wearer's skin in the frame that it was made of."""
 
     @classmethod
     def of(cls, picture: Pixels, mask: masks.Mask | None, look: Look) -> "Worn":
         """Of the swapped crop of a look."""
         parts = _parts(look)[:, :2]
-        return cls(picture, mask, look.face.id, scale_of(look.matrix), parts, _lids(parts))
+        lit = Lit.of(look.crop, parts)
+        return cls(picture, mask, look.face.id, scale_of(look.matrix), parts, _lids(parts), lit)
 
     def blinks(self, before: "Worn") -> bool:
         """It was made of closed eyes and `before` of open ones: these can be bent shut, but shut ones not open."""
         return self.lids < BLINK * before.lids
 
     def now(self, look: Look) -> tuple[Pixels, masks.Mask | None] | None:
-        """The same in the crop of another look at this face, and where it may be shown.
+        """The same in the crop and in the light of another look at this face, and where it may be shown.
 
         None where it is another face, or another view of it: the network has to look anew.
         """
@@ -73,6 +77,9 @@ class Worn:
         covered = np.asarray(cv2.erode(covered, _NEAR, borderValue=255), np.uint8)
         x, y = cv2.split(cv2.resize(place * np.float32(side) - np.float32(0.5), (side, side)))
         picture = cv2.remap(self.picture, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        gains = Lit.of(look.crop, parts).since(self.lit)
+        if gains is not None:
+            picture = relit(np.asarray(picture, np.uint8), gains)
         shown = np.asarray(cv2.resize(covered, (side, side)), np.uint8)
         if self.mask is not None:
             bent = cv2.remap(self.mask, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)

@@ -118,6 +118,17 @@ def test_open_eyes_are_bent_shut_and_shut_ones_are_known(painted: Painted) -> No
         assert np.abs(now[0][eye] - want[eye]).mean() < 0.85 * held
 
 
+def test_it_follows_the_light(painted: Painted) -> None:
+    rest, there = painted(), painted(yaw=0.15)
+    dim = replace(there, crop=np.asarray(np.rint(there.crop * 0.6), np.uint8))
+    now, bright = worn(rest).now(dim), worn(rest).now(there)
+    assert now is not None
+    assert bright is not None
+    want, where = swapped(dim.crop), shown(dim)
+    assert apart(now[0], want, where) < 0.1 * apart(bright[0], want, where)
+    np.testing.assert_array_equal(now[1], bright[1])
+
+
 def test_a_mask_is_bent_with_it(painted: Painted) -> None:
     rest, there = painted(), painted(yaw=0.3)
     mask = np.zeros((SIDE, SIDE), np.uint8)

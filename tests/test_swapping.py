@@ -97,6 +97,21 @@ def test_where_there_is_none_no_frame_waits_for_the_network_and_every_face_is_wo
     assert runs.faces == [1, 1]
 
 
+def test_light_that_changes_while_the_network_works_is_on_the_worn_face(
+    engines: Engines, face: Face, runs: Runs
+) -> None:
+    work = live(engines, NONE)
+    first = shown(work, SCENE, face)
+    runs.may_go.clear()
+    x, y = np.rint(face.points[1, :2]).astype(int)
+    for light in (0.8, 0.6, 0.5, 0.7, 1.0):
+        dim = np.asarray(np.rint(SCENE * light), np.uint8)
+        picture = shown(work, dim, face)
+        np.testing.assert_allclose(picture.pixels[y, x].astype(int), first.pixels[y, x] * light, atol=4)
+    runs.may_go.set()
+    settle(work)
+
+
 def test_what_the_network_makes_behind_the_frames_is_what_is_bent_next(
     engines: Engines, face: Face, runs: Runs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
