@@ -8,6 +8,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, Protocol
 
+import av
 import av.error
 import structlog
 from av.container import InputContainer
@@ -18,6 +19,7 @@ from ..core.errors import BadInputError, FaceswapdError
 from ..core.frame import Pixels
 from ..core.settings import Size
 from . import hwaccel
+from .breaks import Believed, Unbroken, breaks, jumps
 from .decode import decoded, open_container, picture_stream
 from .hwaccel import DeviceFailedError, Devices, FFmpegDevices, Planar
 from .trail import Trail
@@ -60,6 +62,10 @@ class Shape:
     interlaced: bool
     plain: bool
     """Frames are shown as they are stored: not turned, with square pixels."""
+    origin_s: Fraction = Fraction(0)
+    """The time that is the film's beginning: 0, but where the clock means nothing or pictures come before 0."""
+    breaks: tuple[Fraction, ...] = ()
+    """Where that clock jumps; see `capture.breaks`. `Picture.pts` goes on."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -124,6 +130,7 @@ class Film:
         self._upright = Upright()
         self._device: str | None = None
         self._ahead: Iterator[VideoFrame] | None = None
+        self._breaks: tuple[Fraction, ...] = ()
         self._from: int | None = None
         self.decoder = ""
         """FFmpeg's name of it, and the device in brackets: `h264`, `h264 (cuda)`."""
@@ -140,8 +147,11 @@ class Film:
         """
         self.damaged = self.mended = 0
         self._begin()
+        assert self._container is not None
         assert self._stream is not None
         try:
+            if jumps(self._container):
+                self._breaks = self._found_breaks()
             frames = self._decoded()
             first = next(frames, None)
             if first is None:
@@ -164,6 +174,9 @@ class Film:
     def seek(self, pts: int) -> None:
         """`pictures` will begin at the key frame of this very time, or at the beginning if it is not found."""
         device = self._device
+        if self._breaks:  # a time of this clock says nothing of the place in the file
+            self._anew(None, device)
+            return
         self._anew(pts)
         found = next((f.key_frame and f.pts == pts for f in self._decoded() if (f.pts or 0) >= pts), False)
         self._anew(pts if found else None, device)
@@ -171,7 +184,7 @@ class Film:
 
     def seek_before(self, pts: int) -> None:
         """`pictures` will begin at a key frame at or before this time."""
-        self._anew(pts, self._device)
+        self._anew(None if self._breaks else pts, self._device)
 
     def pictures(self) -> Iterator[Picture]:
         """All frames, each once, in the order they are shown.
@@ -184,8 +197,11 @@ class Film:
         step = max(1, round(1 / rate / exact(self._stream.time_base or 1)))
         last: int | None = None
         ahead, self._ahead = self._ahead, None
+        believed, unbroken = Believed(), Unbroken(self._breaks, exact(self._stream.time_base or 1))
         for n, image in enumerate(ahead or self._decoded()):
-            pts = image.pts
+            pts = believed.of(image.pts, image.dts)
+            if pts is not None:
+                pts = unbroken.at(pts)
             if pts is None or (last is not None and pts <= last):
                 self.mended += 1
                 pts = 0 if last is None else last + (step if pts is None else 1)
@@ -225,6 +241,13 @@ class Film:
         name = stream.codec_context.codec.name
         self.decoder = f"{name} ({device})" if device else name
 
+    def _found_breaks(self) -> tuple[Fraction, ...]:
+        with open_container(self._path, self.name) as container:
+            try:
+                return breaks(container, picture_stream(container, self.name))
+            except av.error.FFmpegError:  # decoding it says what is wrong
+                return ()
+
     def _anew(self, pts: int | None, device: str | None = None) -> None:
         """From the beginning, or from a key frame at or before `pts`."""
         self.close()
@@ -241,19 +264,26 @@ class Film:
         fps = exact(stream.average_rate or stream.guessed_rate or stream.base_rate or 25)
         time_base = exact(stream.time_base)
         duration_s = None
-        if stream.duration:
+        if self._breaks:
+            pass  # what the file says is the distance of two clocks
+        elif stream.duration:
             duration_s = float(stream.duration * time_base)
         elif container.duration:
             duration_s = container.duration / 1_000_000
         frames = stream.frames or (math.ceil(duration_s * fps) if duration_s else None)
         layout = first.format
+        start_pts = first.pts or 0
+        origin_s = Fraction(0)
+        if start_pts < 0 or jumps(container):
+            begin_s = Fraction(container.start_time or 0, av.time_base)
+            origin_s = min(start_pts, round(begin_s / time_base)) * time_base
         return Shape(
             size=size,
             fps=fps,
             time_base=time_base,
             frames=frames or None,
             duration_s=duration_s,
-            start_pts=first.pts or 0,
+            start_pts=start_pts,
             colour=Colour(
                 int(first.colorspace),
                 int(first.color_primaries),
@@ -263,6 +293,8 @@ class Film:
             ),
             interlaced=first.interlaced_frame,
             plain=size == (first.width, first.height) and not round(first.rotation / 90) % 4,
+            origin_s=origin_s,
+            breaks=self._breaks,
         )
 
     def _decoded(self) -> Iterator[VideoFrame]:

@@ -14,6 +14,7 @@ import structlog
 from av.video.frame import VideoFrame
 
 from ..capture.animation import Animation
+from ..capture.breaks import Unbroken
 from ..capture.film import Film, Reader, Shape
 from ..capture.hwaccel import Devices, FFmpegDevices
 from ..capture.picture import animated
@@ -25,7 +26,7 @@ from ..core.settings import Size
 from ..inference.picture_model import check_model
 from ..inference.providers import cores
 from ..sinks import sound
-from ..sinks.assemble import Carried, Window, assemble
+from ..sinks.assemble import Carried, Window, assemble, rehearse
 from ..sinks.develop import Developer, Grade
 from ..sinks.encoders import Encoder, EncoderLostError, choose, probe
 from ..sinks.segments import Print, SegmentWriter, even
@@ -90,7 +91,7 @@ class FilmJob:
         finally:
             film.close()
         self.told.audio, self.told.decoder = carried.audio, film.decoder
-        self._note(*_remarks(film, shape), *(f"left out: {s}" for s in carried.left_out), *carried.converted)
+        self._note(*_remarks(film, shape), *_carrying(carried))
         return self.told
 
     def _encoded(self, film: Reader) -> tuple[Shape, Print, Journal]:
@@ -99,6 +100,7 @@ class FilmJob:
         while True:
             shape = film.open()
             print_ = self._print(shape, lost)
+            self._rehearse()
             journal = self._journal(print_)
             try:
                 self._segments(film, shape, print_, journal)
@@ -124,8 +126,10 @@ class FilmJob:
         film = self._reader()
         try:
             shape = film.open()
-            self.told.decoder = film.decoder
-            return shape, self._print(shape, set())
+            print_, carried = self._print(shape, set()), self._rehearse()
+            self.told.decoder, self.told.audio = film.decoder, carried.audio
+            self._note(*_remarks(film, shape), *_carrying(carried))
+            return shape, print_
         finally:
             film.close()
 
@@ -290,9 +294,23 @@ class FilmJob:
                 writer.abandon()
             raise
 
+    @property
+    def _original(self) -> Path | None:
+        """What everything but the pictures comes from."""
+        return None if animated(self.source) else self.source
+
+    def _rehearse(self) -> Carried:
+        """What will come along. A codec that the new film cannot have is said now, not after all is encoded."""
+        options = self.options
+        return rehearse(
+            self.target, self._original,
+            sound=options.sound, cover=not self.studio.chain.enabled, codec=options.sound_codec,
+        )  # fmt: skip
+
     def _assemble(self, shape: Shape, print_: Print, journal: Journal) -> Carried:
         segments = journal.segments()
-        options, shift_s, start = self.options, Fraction(0), shape.start_pts * shape.time_base
+        options, start = self.options, shape.start_pts * shape.time_base
+        shift_s = round(shape.origin_s / print_.time_base) * print_.time_base
         start_s = end_s = None
         if options.start_s is not None:
             shift_s = segments[0].first_pts * print_.time_base
@@ -304,8 +322,8 @@ class FilmJob:
             self.folder / f"film{self.target.suffix}",
             print_,
             segments,
-            None if animated(self.source) else self.source,
-            Window(start_s, end_s, shift_s),
+            self._original,
+            Window(start_s, end_s, shift_s, lambda base: Unbroken(shape.breaks, base).at),
             sound=options.sound,
             codec=options.sound_codec,
             cover=not self.studio.chain.enabled,
@@ -318,11 +336,19 @@ def _remarks(film: Reader, shape: Shape) -> list[str]:
         remarks.append(f"{film.damaged} damaged packets of the original were skipped")
     if film.mended:
         remarks.append(f"{film.mended} frames of the original had no usable time")
+    if shape.breaks:
+        remarks.append(
+            f"the original's clock jumps {len(shape.breaks)} times: the film goes on without a gap"
+        )
     if shape.interlaced:
         remarks.append("the original is interlaced: its two fields are processed as one picture")
     if shape.size != even(shape.size):
         remarks.append("an odd width or height lost its last column or row")
     return remarks
+
+
+def _carrying(carried: Carried) -> list[str]:
+    return [*(f"left out: {s}" for s in carried.left_out), *carried.converted]
 
 
 def _mapped(shape: Shape, encoder: Encoder) -> bool:

@@ -1,7 +1,8 @@
 """A film put together: pictures from its segments, everything else from the original, unchanged."""
 
+import io
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from fractions import Fraction
@@ -9,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import av
-import numpy as np
 import structlog
 from av.container import OutputContainer
 from av.packet import Packet
@@ -33,6 +33,8 @@ class Window:
     """None: to its end."""
     shift_s: Fraction = Fraction(0)
     """The original's time that is the film's 0."""
+    at: Callable[[Any], Callable[[int], int]] = lambda _: lambda ticks: ticks
+    """Makes for a time base what says when the packets of a stream are shown, where the original's clock jumps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,7 @@ class Carried:
     audio: str = "none"
     """`copied` (packets as they were), `none`, or the codec it was encoded with."""
     left_out: tuple[str, ...] = ()
-    """Streams that did not come along."""
+    """What did not come along: streams, attachments."""
     converted: tuple[str, ...] = ()
     """Subtitles that are in another codec now."""
 
@@ -93,6 +95,21 @@ def assemble(
     return carried
 
 
+def rehearse(path: Path, original: Path | None, *, sound: bool, cover: bool, codec: str) -> Carried:
+    """What `assemble` will carry over, found out before anything is written.
+
+    Raises UsageError for a codec that the film cannot have.
+    """
+    if original is None:
+        return Carried()
+    kind = CONTAINERS[path.suffix.lower()]
+    with (
+        av.open(f"file:{original}", metadata_errors="replace") as source,
+        av.open(io.BytesIO(), "w", format=kind.format) as film,
+    ):
+        return _carry(source, film, sound=sound, cover=cover, codec=codec)[0]
+
+
 def _say_as(segment: Segment, stream: VideoStream) -> None:
     """The film's stream is described as its segments are: their packets are laid out for that. It is made by
     the same encoder and not from them as a template, which would not know its frame rate."""
@@ -113,7 +130,11 @@ def _carry(
     converted: list[str] = []
     audio = "none"
     for stream in source.streams:
-        if stream is main or stream.type in ("data", "unknown") or (stream.type == "audio" and not sound):
+        if stream is main or (stream.type == "audio" and not sound):
+            continue
+        if stream.type in ("data", "unknown"):
+            if not _made_anew(source, stream):
+                left_out.append("a data stream")
             continue
         if stream.type == "video" and not (cover and stream.disposition & _COVER):
             # Its pictures were not processed: they may show what the film's were made to hide.
@@ -122,15 +143,17 @@ def _carry(
         if stream.type == "attachment":
             if film.format.name == "matroska":
                 film.add_attachment(stream.name or "attachment", stream.mimetype or "", stream.data)
+            else:
+                left_out.append(f"attachment {stream.name or ''}".rstrip())
             continue
         known = stream.codec_context.name if stream.codec_context else "unknown"
         anew = "" if codec == "copy" or stream.type != "audio" else codec
         copy: Any = None
         if not anew:
-            try:
+            if _holds(film.format.name, stream):
                 copy = film.add_stream_from_template(stream)
                 copy.time_base = stream.time_base
-            except (ValueError, av.FFmpegError):
+            else:
                 anew = (
                     USUAL.get(film.format.name, "") if stream.type == "audio" and stream.codec_context else ""
                 )
@@ -162,6 +185,22 @@ def _carry(
             why="see the film's kind",
         )
     return Carried(audio, tuple(left_out), tuple(converted)), pairs
+
+
+def _holds(format_: str, stream: Any) -> bool:
+    """Whether such a film takes a stream's packets as they are. Some codecs are refused only when it begins."""
+    try:
+        with av.open(io.BytesIO(), "w", format=format_) as trial:
+            trial.add_stream_from_template(stream)
+            trial.start_encoding()
+    except (ValueError, av.FFmpegError):
+        return False
+    return True
+
+
+def _made_anew(source: Any, stream: Any) -> bool:
+    """Time codes and the names of chapters (MP4's are text): the new film gets its own from what else is known."""
+    return "timecode" in stream.metadata or (stream.name == "bin_data" and bool(source.chapters()))
 
 
 _COVER: Any = av.stream.Disposition.attached_pic
@@ -217,28 +256,59 @@ def _packets(source: Any, pairs: dict[int, Any], window: Window) -> "Iterator[Pa
     """What is carried over, its bytes untouched."""
     if not pairs:
         return
+    clocks = {i: window.at(source.streams[i].time_base) for i in pairs}
+    last: dict[int, int] = {}
     for packet in source.demux([source.streams[i] for i in pairs]):
         if packet.dts is None and packet.pts is None:
             continue
-        if window.start_s is not None or window.end_s is not None:
-            time_s = float((packet.pts if packet.pts is not None else packet.dts) * packet.time_base)
-            cover = packet.stream.disposition & _COVER
-            if not cover and (time_s < (window.start_s or 0) or time_s >= (window.end_s or np.inf)):
-                continue
-        shift = round(window.shift_s / Fraction(packet.time_base))
-        to = pairs[packet.stream.index]
-        if isinstance(to, Sound | Subtitles):
-            yield from to.encoded(packet, shift)
-            continue
+        index, base = packet.stream.index, Fraction(packet.time_base)
+        cover = packet.stream.disposition & _COVER
+        moved = 0 if cover else _moved(packet, clocks[index]) - round(window.shift_s / base)
         if packet.pts is not None:
-            packet.pts -= shift
+            packet.pts += moved
         if packet.dts is not None:
-            packet.dts -= shift
+            packet.dts += moved
+        if not cover and not _wanted(packet, window, base):
+            continue
+        if packet.dts is not None:
+            # Damaged films have packets that go back in time, which no film may.
+            least = last[index] + (packet.stream.type != "subtitle") if index in last else packet.dts
+            if packet.dts < least:
+                packet.dts = least
+                packet.pts = None if packet.pts is None else max(packet.pts, least)
+            last[index] = packet.dts
+        to = pairs[index]
+        if isinstance(to, Sound | Subtitles):
+            yield from to.encoded(packet)
+            continue
         packet.stream = to
         yield packet
     for to in pairs.values():
         if isinstance(to, Sound):
-            yield from to.encoded(None, 0)
+            yield from to.encoded(None)
+
+
+def _moved(packet: "Packet[Any]", clock: Callable[[int], int]) -> int:
+    ticks = packet.dts if packet.dts is not None else packet.pts
+    assert ticks is not None
+    return clock(ticks) - ticks
+
+
+def _wanted(packet: "Packet[Any]", window: Window, base: Fraction) -> bool:
+    """The packet, its times those of the film, is in the window. A line of text that is being shown when the window
+    opens is shown from there on."""
+    if window.start_s is None and window.end_s is None:
+        return True
+    ticks = packet.pts if packet.pts is not None else packet.dts
+    assert ticks is not None
+    if window.end_s is not None and ticks * base >= Fraction(window.end_s) - window.shift_s:
+        return False
+    if window.start_s is None or ticks >= 0:
+        return True
+    late = packet.stream.type == "subtitle" and packet.duration and ticks + packet.duration > 0
+    if late:
+        packet.pts, packet.dts, packet.duration = 0, 0, ticks + (packet.duration or 0)
+    return bool(late)
 
 
 def _by_time(*streams: "Iterable[Packet[Any]]") -> "Iterator[Packet[Any]]":

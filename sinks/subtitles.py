@@ -35,8 +35,8 @@ class Subtitles:
         except (av.FFmpegError, UnknownCodecError) as error:
             raise ValueError(str(error)) from None
 
-    def encoded(self, packet: Any, shift: int) -> Iterator[Any]:
-        """The film's packet for one of the original; `shift` in its own ticks. Nothing at the end (None)."""
+    def encoded(self, packet: Any) -> Iterator[Any]:
+        """The film's packet for one of the original, at its time. Nothing at the end (None)."""
         if packet is None or packet.pts is None:
             return
         try:
@@ -47,7 +47,7 @@ class Subtitles:
         if not text:
             return
         fresh = self.stream.codec_context.encode_subtitle(SubtitleSet.create(text, 0, lines.end_display_time))
-        fresh.pts = fresh.dts = packet.pts - shift
+        fresh.pts = fresh.dts = packet.pts
         fresh.duration, fresh.time_base = packet.duration, packet.time_base
         fresh.stream = self.stream
         yield fresh

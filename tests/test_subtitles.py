@@ -129,6 +129,14 @@ def test_a_part_has_its_subtitles_at_its_own_times(studio: Studio, tmp_path: Pat
     assert [line[:2] for line in read(tmp_path / "b.mp4")] == [(100, 250)]
 
 
+def test_a_line_that_is_being_shown_when_a_part_begins_is_shown_from_there_on(
+    studio: Studio, tmp_path: Path
+) -> None:
+    source = with_subtitles(tmp_path / "a.mkv", "srt")
+    run(studio, source, tmp_path / "b.mkv", FilmOptions(preset="ultrafast", start_s=0.3, end_s=0.7))
+    assert [line[:2] for line in read(tmp_path / "b.mkv")] == [(0, 200), (300, 250)]
+
+
 def test_subtitles_that_are_pictures_are_said_to_be_left_out(studio: Studio, tmp_path: Path) -> None:
     source = tmp_path / "a.mkv"
     make_film(tmp_path / "v.mkv", 10)

@@ -1,0 +1,96 @@
+"""What comes along with the pictures into a new film, read back by plain PyAV."""
+
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from av.audio.stream import AudioStream
+from films import make_film
+from test_film_job import NoFace, left, run
+
+from faceswapd.core.errors import UsageError
+from faceswapd.core.meter import Meter
+from faceswapd.daemon import film_job
+from faceswapd.daemon.film_frames import FilmOptions
+from faceswapd.daemon.film_job import FilmJob
+from faceswapd.daemon.studio import Studio
+from faceswapd.inference.pool import Pool
+from faceswapd.processors.chain import Chain
+from faceswapd.trust.disclosure import Disclosure
+
+
+@pytest.fixture
+def studio() -> Iterator[Studio]:
+    pool = Pool("test", 2)
+    yield Studio(Chain(), pool, Disclosure(), NoFace)
+    pool.close()
+
+
+@pytest.mark.parametrize(
+    ("codec", "rate", "layout", "out", "becomes"),
+    [
+        ("flac", 44_100, "stereo", "b.mov", "aac"),  # which is refused only when the film begins
+        ("pcm_s16le", 22_222, "mono", "b.webm", "libopus"),
+        ("pcm_s16le", 32_768, "5.1(side)", "b.webm", "libopus"),  # Opus has no channels at the sides
+        ("wmav2", 44_100, "mono", "b.mp4", "aac"),  # nobody says there where its channel is
+    ],
+)
+def test_any_sound_becomes_what_the_film_can_hold(
+    studio: Studio, tmp_path: Path, codec: str, rate: int, layout: str, out: str, becomes: str
+) -> None:
+    kind = "asf" if codec == "wmav2" else "matroska"
+    make_film(tmp_path / "v.mkv", 15)
+    with av.open(tmp_path / "v.mkv") as film, av.open(tmp_path / "a.mkv", "w", format=kind) as file:
+        video, audio = file.add_stream_from_template(film.streams.video[0]), file.add_stream(codec, rate=rate)
+        assert isinstance(audio, AudioStream)
+        audio.layout = layout
+        if codec == "wmav2":
+            audio.bit_rate = 64_000
+        for packet in film.demux(video=0):
+            if packet.size:
+                packet.stream = video
+                file.mux(packet)
+        channels = len(audio.layout.channels)
+        form = audio.codec_context.format.name
+        samples = np.zeros((channels, 2048) if form.endswith("p") else (1, 2048 * channels), "int16")
+        typed = samples.astype(np.float32) if form == "fltp" else samples
+        for n in range(5):
+            part = av.AudioFrame.from_ndarray(typed, form, layout)
+            part.sample_rate, part.pts, part.time_base = rate, n * 2048, Fraction(1, rate)
+            file.mux(audio.encode(part))
+        file.mux(audio.encode(None))
+    told = run(studio, tmp_path / "a.mkv", tmp_path / out, FilmOptions(preset=""))
+    assert told.audio == becomes
+    with av.open(tmp_path / out) as file:
+        played = sum(f.samples / f.sample_rate for f in file.decode(audio=0))
+        assert len(file.streams.audio[0].layout.channels) == channels
+    assert played == pytest.approx(5 * 2048 / rate, abs=0.1)  # encoders begin with a block of silence
+
+
+def test_what_the_film_cannot_have_is_said_before_it_is_encoded(
+    studio: Studio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = make_film(tmp_path / "a.mp4", 10, sound=True)
+    monkeypatch.setattr(film_job, "SegmentWriter", None)  # nothing is ever encoded
+    with pytest.raises(UsageError, match="sound as aac in webm"):
+        run(studio, source, tmp_path / "b.webm", FilmOptions(sound_codec="aac"))
+    job = FilmJob(source, tmp_path / "b.webm", studio, FilmOptions(), Meter())
+    job.look()
+    assert job.told.audio == "libopus"
+    assert left(tmp_path) == ["a.mp4"]
+
+
+def test_attachments_that_do_not_fit_are_named(studio: Studio, tmp_path: Path) -> None:
+    make_film(tmp_path / "v.mkv", 5)
+    with av.open(tmp_path / "v.mkv") as film, av.open(tmp_path / "a.mkv", "w") as file:
+        video = file.add_stream_from_template(film.streams.video[0])
+        file.add_attachment("font.ttf", "font/ttf", b"glyphs")
+        for packet in film.demux(video=0):
+            if packet.size:
+                packet.stream = video
+                file.mux(packet)
+    assert run(studio, tmp_path / "a.mkv", tmp_path / "b.mkv").notes == ()
+    assert run(studio, tmp_path / "a.mkv", tmp_path / "b.mp4").notes == ("left out: attachment font.ttf",)
