@@ -16,6 +16,7 @@ from av.packet import Packet
 from av.rational import AVRational
 from av.video.stream import VideoStream
 
+from .niceness import kept_priority
 from .segments import FORMAT, Print, Segment, full, video_stream
 from .sound import USUAL, Sound
 from .subtitles import Subtitles
@@ -115,7 +116,8 @@ def _say_as(segment: Segment, stream: VideoStream) -> None:
     the same encoder and not from them as a template, which would not know its frame rate."""
     with av.open(f"file:{segment.path}", format=FORMAT) as file:
         written = file.streams.video[0].codec_context.extradata
-    stream.codec_context.open()
+    with kept_priority():
+        stream.codec_context.open()
     stream.codec_context.extradata = written
 
 

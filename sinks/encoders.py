@@ -14,6 +14,7 @@ from av.video.codeccontext import VideoCodecContext
 
 from ..core.errors import ConfigError, DeviceLostError, UsageError
 from ..core.settings import Size
+from .niceness import encoded
 
 log = structlog.get_logger(__name__)
 
@@ -228,7 +229,7 @@ def probe(encoder: Encoder, size: Size, fps: float) -> str:
             for plane in picture.planes:
                 plane.update(bytes([96 + 32 * n]) * plane.buffer_size)
             picture.pts, picture.time_base = round(n / fps / TIME_BASE), TIME_BASE
-            packets += context.encode(picture)
+            packets += encoded(context, picture)
         packets += context.encode(None)
     except UnknownCodecError:
         return "not in this build of PyAV"

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from ..core.errors import DeviceLostError, MissingInputError, UsageError
+from . import annotate
 
 SUFFIXES = frozenset({".avif", ".bmp", ".jpeg", ".jpg", ".jpe", ".png", ".tif", ".tiff", ".webp"})
 QUALITY = 95
@@ -19,12 +20,12 @@ _NO_ALPHA = frozenset({".jpeg", ".jpg", ".jpe", ".bmp"})
 _EIGHT_BITS = frozenset({".jpeg", ".jpg", ".jpe", ".bmp", ".webp", ".avif"})
 _ALL = frozenset({cv2.IMAGE_METADATA_EXIF, cv2.IMAGE_METADATA_XMP, cv2.IMAGE_METADATA_ICCP})
 _BLOCKS = {
-    ".tif": frozenset[int](),
-    ".tiff": frozenset[int](),
+    ".tif": frozenset({cv2.IMAGE_METADATA_XMP, cv2.IMAGE_METADATA_ICCP}),
+    ".tiff": frozenset({cv2.IMAGE_METADATA_XMP, cv2.IMAGE_METADATA_ICCP}),
     ".bmp": frozenset[int](),
-    ".avif": frozenset({cv2.IMAGE_METADATA_EXIF}),
+    ".avif": frozenset({cv2.IMAGE_METADATA_EXIF, cv2.IMAGE_METADATA_ICCP}),
 }
-"""What OpenCV writes beside the pixels, where it is not all."""
+"""What can be written beside the pixels, where it is not all."""
 _XMP_IN_JPEG = b"http://ns.adobe.com/xap/1.0/\0"
 _LOSSLESS_WEBP = 101
 
@@ -80,8 +81,20 @@ def _params(suffix: str, quality: int | None, sampling: int | None, *, lossless:
 
 
 def _encoded(suffix: str, pixels: Any, metadata: Mapping[int, bytes], params: list[int]) -> bytes | None:
-    kinds = list(metadata)
     raw = dict(metadata)
+    if suffix in (".tif", ".tiff"):
+        content = _plainly(suffix, pixels, {}, params)
+        icc, xmp = (raw.get(kind, b"") for kind in (cv2.IMAGE_METADATA_ICCP, cv2.IMAGE_METADATA_XMP))
+        return content and annotate.tiff(content, icc, xmp)
+    if suffix == ".avif" and (profile := raw.pop(cv2.IMAGE_METADATA_ICCP, b"")):
+        content = _plainly(suffix, pixels, raw, params)
+        return content and annotate.avif(content, profile)
+    return _plainly(suffix, pixels, raw, params)
+
+
+def _plainly(suffix: str, pixels: Any, raw: dict[int, bytes], params: list[int]) -> bytes | None:
+    """As OpenCV writes it."""
+    kinds = list(raw)
     if suffix in (".jpeg", ".jpg", ".jpe") and cv2.IMAGE_METADATA_XMP in raw:
         raw[cv2.IMAGE_METADATA_XMP] = _XMP_IN_JPEG + raw[cv2.IMAGE_METADATA_XMP]
     blocks = [np.frombuffer(raw[kind], np.uint8) for kind in kinds]

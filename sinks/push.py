@@ -15,6 +15,7 @@ from ..core.errors import DeviceLostError, NoDeviceError, UsageError
 from ..core.frame import Frame
 from ..core.settings import Size
 from .encoders import QUALITY, TIME_BASE, Encoder, choose
+from .niceness import kept_priority
 from .planes import Planes
 from .sink import WhenFull
 
@@ -96,7 +97,8 @@ class PushSink:
             assert isinstance(stream, VideoStream)
             self._encoder.configure(stream.codec_context, self._size, self._fps)
             stream.time_base = TIME_BASE
-            out.start_encoding()
+            with kept_priority():
+                out.start_encoding()
         except (OSError, av.FFmpegError) as error:
             self._drop()
             raise NoDeviceError(

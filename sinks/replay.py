@@ -13,7 +13,7 @@ from ..core.frame import Frame
 from ..core.settings import Size
 from ..core.sound import Ear, Samples
 from .encoders import CODECS, QUALITY, TIME_BASE, Encoder, choose
-from .niceness import be_nice
+from .niceness import be_nice, kept_priority
 from .planes import Planes
 from .sink import WhenFull
 from .soundtrack import LATE_S, Soundtrack
@@ -55,7 +55,8 @@ class _Take:
         video.time_base = TIME_BASE
         self._video = video
         self._sound = Soundtrack(self._streams, channels) if channels else None
-        self._streams.start_encoding()
+        with kept_priority():
+            self._streams.start_encoding()
         self.tape = Tape(keep_s, fps, video, self._sound.stream if self._sound else None)
 
     def put(self, frame: Frame) -> None:

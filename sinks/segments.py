@@ -17,6 +17,7 @@ from av.video.stream import VideoStream
 from ..core.errors import DeviceLostError, MissingInputError
 from ..core.settings import Size
 from .encoders import Encoder, EncoderLostError
+from .niceness import encoded
 
 log = structlog.get_logger(__name__)
 
@@ -113,7 +114,7 @@ class SegmentWriter:
 
     def _mux(self, picture: VideoFrame | None) -> None:
         try:
-            self._file.mux(self._stream.encode(picture))
+            self._file.mux(encoded(self._stream, picture))
         except (OSError, av.FFmpegError) as error:
             if getattr(error, "errno", None) in _OF_THE_DISK:
                 raise full(self._path, error) from error

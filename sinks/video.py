@@ -21,6 +21,7 @@ from ..core.frame import Frame, Pixels
 from ..core.settings import Size
 from ..core.sound import Samples
 from .encoders import CODECS, QUALITY, TIME_BASE, Encoder, EncoderLostError, choose
+from .niceness import encoded
 from .planes import Planes
 from .sink import WhenFull
 from .soundtrack import LATE_S, Soundtrack
@@ -257,7 +258,7 @@ class VideoSink:
     def _encode(self, picture: av.VideoFrame) -> "list[Packet[Any]]":
         assert self._stream is not None
         try:
-            return self._stream.encode(picture)
+            return encoded(self._stream, picture)
         except (OSError, av.FFmpegError) as error:
             self._broken = True
             raise EncoderLostError(
