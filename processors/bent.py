@@ -61,15 +61,17 @@ class Worn:
         """It was made of closed eyes and `before` of open ones: these can be bent shut, but shut ones not open."""
         return self.lids < BLINK * before.lids
 
+    def fits(self, look: Look) -> bool:
+        """Whether it is this face, seen from about the same side and distance: else the network has to look anew."""
+        return self._fits(look, _parts(look))
+
     def now(self, look: Look) -> tuple[Pixels, masks.Mask | None] | None:
         """The same in the crop and in the light of another look at this face, and where it may be shown.
 
-        None where it is another face, or another view of it: the network has to look anew.
+        None where it does not fit.
         """
-        grew, parts = scale_of(look.matrix) / self.scale, _parts(look)
-        if look.face.id != self.number or not 1 / GREW < grew < GREW or not np.isfinite(parts).all():
-            return None
-        if float(np.linalg.norm(parts[:, :2] - self.points, axis=1).mean()) > TURNED:
+        parts = _parts(look)
+        if not self._fits(look, parts):
             return None
         side = self.picture.shape[0]
         place, covered = _map(parts, self.points)
@@ -85,6 +87,12 @@ class Worn:
             bent = cv2.remap(self.mask, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
             shown = np.asarray(cv2.min(shown, bent), np.uint8)
         return np.asarray(picture, np.uint8), shown
+
+    def _fits(self, look: Look, parts: Points) -> bool:
+        grew = scale_of(look.matrix) / self.scale
+        if look.face.id != self.number or not 1 / GREW < grew < GREW or not np.isfinite(parts).all():
+            return False
+        return float(np.linalg.norm(parts[:, :2] - self.points, axis=1).mean()) <= TURNED
 
 
 def _map(now: Points, then: Points) -> tuple[Points, masks.Mask]:

@@ -243,7 +243,7 @@ class LiveSwapping:
             kept = dict(self._kept)
             for look, result in zip(looks, results, strict=True):
                 worn, before = Worn.of(result.picture, result.mask, look), kept.get(look.face.id)
-                if before is None or not worn.blinks(before) or before.now(look) is None:
+                if before is None or not worn.blinks(before) or not before.fits(look):
                     kept[look.face.id] = worn
             self._kept = kept
         return {look.face.id: result for look, result in zip(looks, results, strict=True)}
