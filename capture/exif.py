@@ -4,8 +4,38 @@ import struct
 from collections.abc import Iterator
 
 ORIENTATION, _EXIF_IFD, _MAKER_NOTE = 0x0112, 0x8769, 0x927C
+PROFILE, XMP = 34675, 700
+"""Tags of TIFF files (Adobe's, and ICC.1 annex B.4)."""
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
 _HEAD = b"Exif\0\0"
+
+
+def pages(content: bytes) -> int:
+    """How many pictures follow each other in a TIFF file; 1 for what is none, or is damaged."""
+    found: list[int] = []
+    try:
+        order, at = _order(content)
+        while at and at not in found:
+            found.append(at)
+            (count,) = struct.unpack_from(order + "H", content, at)
+            (at,) = struct.unpack_from(order + "I", content, at + 2 + 12 * count)
+    except (struct.error, ValueError):
+        return 1
+    return len(found)
+
+
+def beside(content: bytes) -> dict[int, bytes]:
+    """{tag: content} of a TIFF file's colour profile (`PROFILE`) and `XMP` packet; empty for what is none."""
+    found = {}
+    try:
+        order, first = _order(content)
+        for tag, kind, count, at in _entries(content, order, first):
+            if tag in (PROFILE, XMP) and kind in (1, 7):
+                (where,) = struct.unpack_from(order + "I", content, at)
+                found[tag] = content[where : where + count]
+    except (struct.error, ValueError):
+        return {}
+    return found
 
 
 def orientation(block: bytes) -> int:

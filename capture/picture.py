@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..core.errors import BadInputError, MissingInputError
 from ..core.frame import Pixels
-from .exif import cleaned, orientation
+from . import avif, exif
 from .still import FORMATS
 
 Deep = NDArray[np.uint8] | NDArray[np.uint16]
@@ -44,6 +44,10 @@ class Original:
     sampling: int | None
     """Of a JPEG's colours, as OpenCV's encoder takes it."""
     lossless: bool
+    single: bool = True
+    """There is nothing else in the file that shows something: no further pages, no film after the picture."""
+    remarks: tuple[str, ...] = ()
+    """What of it is not in `stored`."""
 
     def with_changes(self, pixels: Pixels) -> Deep:
         """`pixels` (BGR, 8 bits) with the depth and the alpha of the original.
@@ -82,7 +86,12 @@ def load(path: Path) -> Original:
     if stored.dtype not in (np.uint8, np.uint16):
         raise BadInputError(f"picture {path} has {stored.dtype} pixels", "save it with 8 or 16 bits")
     metadata = {int(k): np.asarray(b).tobytes() for k, b in zip(kinds, blocks, strict=True)}
-    stored = upright(stored, orientation(metadata.get(EXIF, b"")))
+    tags, described = exif.beside(content), avif.properties(content)
+    if described:
+        metadata |= {ICC: avif.profile(described)}
+    metadata |= {kind: tags[tag] for kind, tag in ((ICC, exif.PROFILE), (XMP, exif.XMP)) if tag in tags}
+    turned = avif.orientation(described) if described else exif.orientation(metadata.get(EXIF, b""))
+    stored = upright(stored, turned)
     if stored.ndim == 3 and stored.shape[2] == 2:  # grey with alpha
         stored = np.concatenate([np.repeat(stored[..., :1], 3, axis=2), stored[..., 1:]], axis=2)
     colours = _colours(stored)
@@ -94,6 +103,8 @@ def load(path: Path) -> Original:
         _jpeg_quality(content),
         _jpeg_sampling(content),
         b"VP8L" in content[:64] if content[8:12] == b"WEBP" else False,
+        single=(count := exif.pages(content)) == 1 and not _followed(content),
+        remarks=_remarks(count, content),
     )
 
 
@@ -127,14 +138,28 @@ def _content(path: Path) -> bytes:
         raise MissingInputError(f"picture {path}", f"it cannot be read ({error.strerror})") from None
 
 
+def _followed(content: bytes) -> bool:
+    """Something comes after a JPEG: phones append a film of the moment."""
+    return content[:2] == b"\xff\xd8" and not content.rstrip(b"\0").endswith(b"\xff\xd9")
+
+
+def _remarks(pages: int, content: bytes) -> tuple[str, ...]:
+    remarks = []
+    if pages > 1:
+        remarks.append(f"the original has {pages} pages: the first is processed, the others are left out")
+    if any(0xC0 <= kind <= 0xC2 and head[5:6] == b"\4" for kind, head in _segments(content)):
+        remarks.append("the four inks of the original became red, green and blue, without its colour profile")
+    return tuple(remarks)
+
+
 def _colours(stored: Deep) -> Any:
     return np.repeat(stored[..., None], 3, axis=2) if stored.ndim == 2 else stored[..., :3]
 
 
 def _kept(metadata: dict[int, bytes]) -> dict[int, bytes]:
     kept = {}
-    if exif := cleaned(metadata.get(EXIF, b"")):
-        kept[EXIF] = exif
+    if block := exif.cleaned(metadata.get(EXIF, b"")):
+        kept[EXIF] = block
     xmp = metadata.get(XMP, b"").removeprefix(b"http://ns.adobe.com/xap/1.0/\0")  # as JPEG has it
     if xmp and b"xmpGImg" not in xmp:  # a thumbnail of the original
         kept[XMP] = xmp

@@ -68,12 +68,14 @@ class PictureJob:
         height, width = picture.pixels.shape[:2]
         told = Told(1, 1, len(picture.treated), total=1, size=(width, height))
         same = not picture.treated and np.array_equal(picture.pixels, pixels)
-        if same and self.quality is None and source.suffix.lower() == target.suffix.lower():
+        # What else there is in a file was not looked at: it comes along only where nothing is to be done.
+        whole = original.single or not chain.enabled
+        if same and whole and self.quality is None and source.suffix.lower() == target.suffix.lower():
             write(target, source.read_bytes())  # as good as it was
             _took(meter, "encode", began_ns)
             return told
         quality = self.quality if self.quality is not None else original.quality
-        told.notes = save(
+        told.notes = original.remarks + save(
             target,
             original.with_changes(picture.pixels),
             original.metadata,

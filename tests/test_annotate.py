@@ -1,74 +1,82 @@
-from typing import Any
+"""What stands beside the pixels of TIFF and AVIF, read back by FFmpeg too."""
 
+import struct
+from pathlib import Path
+
+import av
+import cv2
 import numpy as np
 import pytest
+from test_picture import scene
 
-from faceswapd.core.effect import Effect
-from faceswapd.faces.attributes import Attributes
-from faceswapd.faces.canonical import canonical
-from faceswapd.faces.face import Face
-from faceswapd.faces.overlay import draw, lines
-from faceswapd.processors.annotate import Annotate, AnnotateParams
-from faceswapd.processors.processor import Picture, Workshop
+from faceswapd.capture import avif, exif
+from faceswapd.capture.picture import EXIF, ICC, XMP, load, upright
+from faceswapd.sinks import annotate
+from faceswapd.sinks.picture import save
 
-
-def face(score: float = 0.9, **more: Any) -> Face:
-    """The canonical face, 100 pixels wide, in the middle of 400 x 400."""
-    mesh = np.zeros((478, 3), np.float32)
-    mesh[:468] = canonical().xyz * np.array([6, -6, 6], np.float32) + np.array([200, 200, 0], np.float32)
-    mesh[468:473], mesh[473:] = mesh[133], mesh[362]
-    box = np.array([150, 140, 250, 260], np.float32)
-    return Face(7, box, mesh, score, **more)
+PROFILE = bytes(16) + b"RGB XYZ " + bytes(100) + b"odd"
+PACKET = b"<x:xmpmeta xmlns:x='adobe:ns:meta/'/>"
 
 
-def black() -> Any:
-    return np.zeros((400, 400, 3), np.uint8)
+@pytest.mark.parametrize("name", ["a.tiff", "a.avif"])
+@pytest.mark.parametrize("alpha", [False, True])
+def test_a_colour_profile_comes_back(tmp_path: Path, name: str, alpha: bool) -> None:
+    pixels = np.dstack([scene(), scene()[..., 0]]) if alpha else scene()
+    save(tmp_path / f"plain-{name}", pixels)
+    lost = save(tmp_path / name, pixels, {ICC: PROFILE})
+    assert lost == ()
+    there = load(tmp_path / name)
+    assert there.metadata[ICC] == PROFILE
+    np.testing.assert_array_equal(there.stored, load(tmp_path / f"plain-{name}").stored)
+    with av.open(tmp_path / name) as one, av.open(tmp_path / f"plain-{name}") as other:
+        seen, plain = (next(file.decode(video=0)).to_ndarray(format="bgr24") for file in (one, other))
+        np.testing.assert_array_equal(seen, plain)
 
 
-def test_box_and_points_are_where_they_are_known() -> None:
-    five = np.array([[180, 180], [220, 180], [200, 200], [185, 230], [215, 230]], np.float32)
-    pixels = black()
-    draw(pixels, face(five=five), text=False)
-
-    assert pixels[140, 200].any()
-    assert pixels[200, 150].any()
-    for x, y in five.astype(int).tolist():
-        assert pixels[y, x].tolist() == [60, 220, 255]
-    assert not pixels[150:170, 160:240].any()
+def test_xmp_comes_back_in_a_tiff(tmp_path: Path) -> None:
+    lost = save(tmp_path / "a.tif", scene(), {XMP: PACKET, ICC: PROFILE})
+    assert lost == ()
+    assert load(tmp_path / "a.tif").metadata == {XMP: PACKET, ICC: PROFILE}
+    assert exif.pages((tmp_path / "a.tif").read_bytes()) == 1
 
 
-def test_what_only_a_detector_sees_has_no_points() -> None:
-    pixels = black()
-    draw(pixels, face(score=0.0), mesh=True, text=False)
-
-    assert np.ptp(pixels.astype(int), axis=2).max() == 0, "grey"
-    assert not pixels[145:255, 155:245].any()
-
-
-def test_words_tell_what_is_known() -> None:
-    assert lines(face(attributes=Attributes("female", 33))) == [
-        "#7 0.90",
-        "female, 33",
-        "pitch +0 yaw +0 roll +0",
-    ]
-    assert lines(face(score=0.0)) == ["#7 detector only"]
-    assert lines(face(held_ns=300_000_000))[0] == "#7 0.90 held 0.3 s"
+def test_tags_of_a_tiff_stay_in_order_in_either_order_of_bytes() -> None:
+    for order, head in (("<", b"II*\0"), (">", b"MM\0*")):
+        small = head + struct.pack(order + "IH", 8, 1) + struct.pack(order + "HHII", 256, 3, 1, 7) + bytes(4)
+        found = exif.beside(annotate.tiff(small, PROFILE, PACKET))
+        assert found == {exif.PROFILE: PROFILE, exif.XMP: PACKET}
+    assert exif.beside(b"no tiff") == {}
+    assert exif.pages(b"II*\0\xff\xff\xff\xff") == 1
 
 
-@pytest.mark.parametrize(
-    ("part", "there"), [("box", (140, 200)), ("text", (275, 160)), ("points", (200, 200))]
-)
-def test_each_part_can_be_left_out(part: str, there: tuple[int, int]) -> None:
-    nothing: Any = None
-    five = np.full((5, 2), 200, np.float32)
+TURNS = [
+    (1, []),
+    (2, [(b"imir", 1)]),
+    (3, [(b"irot", 2)]),
+    (4, [(b"imir", 0)]),
+    (5, [(b"irot", 1), (b"imir", 0)]),
+    (6, [(b"irot", 3)]),
+    (7, [(b"irot", 3), (b"imir", 0)]),
+    (8, [(b"irot", 1)]),
+]
+"""As libavif writes EXIF's orientations."""
 
-    def drawn(**params: bool) -> Any:
-        render = Annotate(Workshop(nothing, nothing)).prepare(AnnotateParams(**params))
-        picture = render(Picture(black(), (face(five=five),)))
-        assert (picture.effect, picture.treated) == (Effect.NONE, frozenset())
-        y, x = there
-        return picture.pixels[y - 3 : y + 4, x - 8 : x + 9]
 
-    others = {name: False for name in ("box", "points", "text") if name != part}
-    assert drawn(**others).any()
-    assert not drawn(box=False, points=False, text=False).any()
+@pytest.mark.parametrize(("orientation", "properties"), TURNS)
+def test_an_avif_is_upright_as_its_own_properties_say(
+    tmp_path: Path, orientation: int, properties: list[tuple[bytes, int]]
+) -> None:
+    save(tmp_path / "a.avif", scene(), {EXIF: b"MM\0*" + bytes(4)})
+    content = stored = (tmp_path / "a.avif").read_bytes()
+    for name, value in properties:
+        content = annotate.described(content, name, bytes([value]), essential=True)
+    (tmp_path / "b.avif").write_bytes(content)
+    assert avif.orientation(avif.properties(content)) == orientation
+    lying = cv2.imdecode(np.frombuffer(stored, np.uint8), cv2.IMREAD_COLOR)
+    np.testing.assert_array_equal(load(tmp_path / "b.avif").pixels, upright(lying, orientation))
+
+
+def test_what_is_no_avif_has_no_properties() -> None:
+    assert avif.properties(b"") == avif.properties(b"\0\0\0\x18ftypavif" + bytes(40)) == {}
+    assert avif.orientation({}) == 1
+    assert avif.profile({b"colr": b"nclx" + bytes(7)}) == b""

@@ -22,12 +22,14 @@ def test_as_many_at_once_as_there_is_memory_for(
     studio: Studio, tmp_path: Path, max_bytes: int | None, at_once: int
 ) -> None:
     lock, working, most = threading.Lock(), [0], [0]
+    together = threading.Barrier(at_once)
 
     def slow(picture: Picture) -> Picture:
         with lock:
             working[0] += 1
             most[0] = max(most[0], working[0])
-        time.sleep(0.03)
+        together.wait(20)  # each is made beside another, or this breaks
+        time.sleep(0.01)  # one more would come in
         with lock:
             working[0] -= 1
         picture.pixels[:] = 255 - picture.pixels
@@ -55,3 +57,22 @@ def test_an_unreadable_picture_leaves_room_for_the_next(studio: Studio, tmp_path
         job.run(tmp_path / "bad.png", tmp_path / "out.png", Meter())
     cv2.imwrite(str(tmp_path / "good.png"), np.zeros((4, 4, 3), np.uint8))
     assert job.run(tmp_path / "good.png", tmp_path / "out.png", Meter()).frames_out == 1
+
+
+def test_what_was_not_looked_at_does_not_come_along_unchanged(studio: Studio, tmp_path: Path) -> None:
+    pages = [np.full((40, 60, 3), n, np.uint8) for n in (10, 20, 30)]
+    cv2.imwritemulti(str(tmp_path / "a.tiff"), pages)
+    cv2.imwrite(str(tmp_path / "b.jpg"), pages[0])
+    with (tmp_path / "b.jpg").open("ab") as phone:
+        phone.write(b"\0\0\0\x18ftypmp42 and so on")
+    studio.chain = Chain((step(lambda picture: picture),))  # finds nothing to do
+    for name in ("a.tiff", "b.jpg"):
+        told = PictureJob(studio).run(tmp_path / name, tmp_path / f"out-{name}", Meter())
+        assert any("3 pages" in note for note in told.notes) == (name == "a.tiff")
+        assert b"ftyp" not in (tmp_path / f"out-{name}").read_bytes()
+    done, found = cv2.imreadmulti(str(tmp_path / "out-a.tiff"))
+    assert done
+    assert [int(page.max()) for page in found] == [10]
+    studio.chain = Chain()  # nobody wants anything hidden: as good as it was
+    PictureJob(studio).run(tmp_path / "a.tiff", tmp_path / "same.tiff", Meter())
+    assert (tmp_path / "same.tiff").read_bytes() == (tmp_path / "a.tiff").read_bytes()
