@@ -119,6 +119,7 @@ class App:
             settings, slot, tracker.result(), pool, fanout, self.meter, self.clock, chain.result(),
             Gate(Policy(settings.on_no_face, round(settings.hold_s * 1e9))), Disclosure(settings.badge),
         )  # fmt: skip
+        del chain  # or its models would be held for as long as the run lasts
         intake = Intake(slot, self.clock, self.meter)
         rooms = Rooms(
             builder, known, self.library, live, fanout,

@@ -1,6 +1,7 @@
 """The models of a run, each served by the engine that suits it best on this machine."""
 
 import threading
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -31,7 +32,10 @@ log = structlog.get_logger(__name__)
 
 
 class Engines:
-    """Loads models by name (see `Models`) and keeps them. Any thread may call.
+    """Loads models by name (see `Models`). Any thread may call.
+
+    The bundled ones are kept; live, one of the user's for as long as somebody holds its runner: who tries out
+    swappers of half a gigabyte each does not end with all of them in memory.
 
     A model is served by the first engine that is ready, in fp32, or by the one that was chosen here before. After
     `tune()` the others are timed on inputs that the daemon itself has seen, or was given, one model at a time on a
@@ -71,10 +75,11 @@ class Engines:
         self._chain = chain(settings, ort.available() if settings.provider == "auto" else ())
         self.plan = plan(self._chain[0], threads=settings.threads, live=live)
         """How many workers the pool of this run has."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # the last holder of a model may let go of it anywhere
         self._makers: dict[tuple[str, str], OnnxRuntime | OpenVino | FaceswapdError] = {}
         self._making = threading.Lock()
-        self._served: dict[str, Served] = {}
+        self._kept: dict[str, Served] = {}
+        self._own: weakref.WeakValueDictionary[str, Served] = weakref.WeakValueDictionary()
         self._refusals: dict[str, str] = {}
         self._failures: dict[str, str] = {}
         """{model: why an engine before the one that serves it could not load it}."""
@@ -89,40 +94,45 @@ class Engines:
         with self._lock:
             loading = self._loading.setdefault(model, threading.Lock())
         with loading:
-            served = self._served.get(model)
+            served = self._kept.get(model) or self._own.get(model)
             if served is None:
                 served = self._open(model)
                 with self._lock:
-                    self._served[model] = served
+                    if model in self._contracts or not self._live:
+                        self._kept[model] = served
+                    else:
+                        self._own[model] = served
+                        weakref.finalize(served, self._released).atexit = False
                 self._changed()
         return served
 
     def serving(self) -> dict[str, str]:
         """{model: the engine that serves it now}, in words."""
-        with self._lock:
-            return {model: served.engine for model, served in self._served.items()}
+        return {model: served.engine for model, served in self._loaded().items()}
 
     @property
     def problems(self) -> tuple[str, ...]:
         """A line for each engine that could have been used and did not start, and for each model that is not served
         as the settings ask."""
-        makers, of_models = list(self._makers.values()), [*self._failures.values(), *self._refusals.values()]
+        loaded = self._loaded()
+        told = [*self._failures.copy().items(), *self._refusals.copy().items()]
+        of_models = [line for model, line in told if model in loaded]
+        makers = list(self._makers.values())
         return (*(str(m) for m in makers if isinstance(m, FaceswapdError)), *of_models)
 
     @property
     def settled(self) -> bool:
         """No model that was loaded still waits for its timing: what serves now goes on serving."""
-        with self._lock:
-            return all(served.settled for served in self._served.values())
+        return all(served.settled for served in self._loaded().values())
 
     def tune(self) -> None:
         """From now on, times the engines of each model that was run often enough; returns at once."""
         with self._lock:
             if self._tuner is None and not self._stop.is_set():
                 self._tuner = ThreadPoolExecutor(1, thread_name_prefix="tune")
-            waiting = [s for s in self._served.values() if s.sampled]
-        for served in waiting:
-            self._sampled(served)
+        for served in self._loaded().values():
+            if served.sampled:
+                self._sampled(served)
 
     def close(self) -> None:
         """Ends the timing, after the run it is at, and releases all models; no `run` may be under way."""
@@ -131,10 +141,21 @@ class Engines:
             tuner, self._tuner = self._tuner, None
         if tuner is not None:
             tuner.shutdown(wait=True, cancel_futures=True)
+        loaded = self._loaded()
         with self._lock:
-            served, self._served = list(self._served.values()), {}
-        for one in served:
-            one.close()
+            self._kept.clear()
+            self._own.clear()
+        for served in loaded.values():
+            served.close()
+
+    def _loaded(self) -> dict[str, Served]:
+        with self._lock:
+            return self._kept | dict(self._own.items())
+
+    def _released(self) -> None:
+        """Nobody holds one of the user's models any longer. On any thread."""
+        if not self._stop.is_set():
+            self._changed()
 
     def _open(self, model: str) -> Served:
         supply = self._supply(model)
@@ -162,6 +183,7 @@ class Engines:
             log.info("model.loaded", model=model, engine=runner.engine, settled=stage != "settling")
             timed = known if stage != "settling" else None
             served = Served(contract, found, fingerprint, choice, runner, stage, timed, self._sampled)
+            self._failures.pop(model, None)
             if isinstance(failed, ModelError):
                 self._failures[model] = str(failed)
             self._complain(served)
@@ -255,20 +277,32 @@ class Engines:
             return
         with self._lock:
             if self._tuner is not None and served.claim():
-                self._tuner.submit(self._try_settle, served)
+                self._tuner.submit(self._settle_later, weakref.ref(served))
+
+    def _settle_later(self, waiting: weakref.ref[Served]) -> None:
+        """On the tuning thread, unless the model was let go of while it waited for others."""
+        served = waiting()
+        if served is not None:
+            self._try_settle(served)
 
     def _try_settle(self, served: Served) -> None:
         stage: Stage = "settled"
         try:
             stage = self._settle(served)
-        except Exception:  # nobody awaits this thread; what serves goes on serving
+        except FaceswapdError as error:  # what serves goes on serving
+            log.warning("engine.timing_failed", model=served.model, reason=str(error))
+        except Exception:  # nobody awaits this thread
             log.exception("engine.timing_failed", model=served.model)
         finally:
             served.go_on(stage)
 
     def _settle(self, served: Served) -> Stage:
         """Finds which candidate serves a model, or confirms it. Runs on the tuning thread."""
-        content = self._supply(served.model).content
+        supply = self._supply(served.model)
+        content = supply.content
+        if key(supply.sha256, self.plan, served.menu.candidates, served.menu.asked) != served.fingerprint:
+            log.warning("engine.timing_failed", model=served.model, reason="its file was exchanged")
+            return "settled"
         if served.stage == "settling":
             verdict = settle(served, content, self, self._stop)
         else:

@@ -19,7 +19,8 @@ from faceswapd.inference.engine import Runner, Tensor
 from faceswapd.inference.engines import Engines
 from faceswapd.inference.openvino import OpenVino
 from faceswapd.inference.ov_core import ov_core
-from faceswapd.inference.served import offer
+from faceswapd.inference.served import Served, offer
+from faceswapd.inference.shelf import Shelf
 from faceswapd.inference.store import Store
 
 pytest.importorskip("onnxruntime", reason="no ONNX Runtime is installed")
@@ -447,11 +448,54 @@ def test_a_model_that_an_engine_cannot_load_is_no_fault_of_the_engine(tmp_path: 
     shelf.add(file, "newer", "enhancer_512")
     engines = Engines(cache=tmp_path / "engines.json", shelf=shelf)
 
-    assert engines.load("newer").engine.startswith("openvino CPU")
-    assert engines.load("hyperswap_1a_256").engine == "onnxruntime CPU fp32"
+    held = engines.load("newer"), engines.load("hyperswap_1a_256")
+    assert held[0].engine.startswith("openvino CPU")
+    assert held[1].engine == "onnxruntime CPU fp32"
     [problem] = engines.problems
     assert problem.startswith("model newer: ONNX Runtime cannot load it on cpu")
     assert problem.endswith("choose another engine or provider, or another model")
+    engines.close()
+
+
+def test_live_a_model_of_the_users_is_let_go_of_when_nobody_holds_it(tmp_path: Path) -> None:
+    told: list[list[str]] = []
+    shelf = standins.shelf(tmp_path, "hyperswap_1a_256")
+    engines = Engines(
+        cache=tmp_path / "engines.json", shelf=shelf, changed=lambda: told.append(list(engines.serving()))
+    )
+    engines.load(MODEL)
+    held = engines.load("hyperswap_1a_256")
+    assert engines.load("hyperswap_1a_256") is held
+    del held
+
+    assert told == [[MODEL], [MODEL, "hyperswap_1a_256"], [MODEL]]
+    assert engines.load("hyperswap_1a_256").engine == "onnxruntime CPU fp32", "it can be loaded again"
+    engines.close()
+
+    files = Engines(cache=tmp_path / "engines.json", shelf=shelf, live=False)
+    files.load("hyperswap_1a_256")
+    assert list(files.serving()) == ["hyperswap_1a_256"], "the report of a film names it at the end"
+    files.close()
+
+
+def test_a_file_that_was_exchanged_does_not_decide_how_the_one_before_is_served(tmp_path: Path) -> None:
+    shelf, file = Shelf(tmp_path / "models"), tmp_path / "x.onnx"
+    file.write_bytes(standins.standin("hyperswap_1a_256"))
+    shelf.add(file, "mine", "hyperswap_256")
+    engines = Engines(cache=tmp_path / "engines.json", shelf=shelf)
+    runner = engines.load("mine")
+    assert isinstance(runner, Served)
+    shelf.remove("mine")
+    file.write_bytes(standins.swapper(256, "arcface_128", standins.UNIT_GREEN))
+    shelf.add(file, "mine", "hyperswap_256")
+    before = runner.runner
+    engines.tune()
+    sample = np.ones((1, 3, 256, 256), np.float32), np.ones((1, 3, 1, 1), np.float32)
+    runner.offer([sample] * 6)
+
+    assert until(lambda: runner.settled)
+    assert runner.runner is before
+    assert not (tmp_path / "engines.json").exists(), "nothing is remembered of it"
     engines.close()
 
 
