@@ -1,7 +1,8 @@
 """Which file becomes which: inputs as users name them, turned into jobs."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -65,6 +66,8 @@ def plan(
             jobs += [_job(p, output / p.relative_to(path)) for p in found]
         else:
             jobs.append(_job(path, output / path.name) if many else _exact(path, output))
+    if many:
+        jobs = _apart(jobs)
     _check(jobs, output, many=many, overwrite=overwrite or resume)
     return jobs
 
@@ -111,6 +114,18 @@ def _job(source: Path, target: Path) -> Job:
     if kind == "film" and target.suffix.lower() not in CONTAINERS:
         target = target.with_suffix(FILM)
     return Job(source, target, kind)
+
+
+def _apart(jobs: list[Job]) -> list[Job]:
+    """`a.avi` beside `a.mp4` becomes `a.avi.mp4`: a name that is not the film's own gives way."""
+    own = {job.target for job in jobs if job.target.name == job.source.name}
+    made = Counter(job.target for job in jobs if job.target.name != job.source.name)
+    return [
+        replace(job, target=job.target.with_name(job.source.name + FILM))
+        if job.target.name != job.source.name and (job.target in own or made[job.target] > 1)
+        else job
+        for job in jobs
+    ]
 
 
 def _exact(source: Path, target: Path) -> Job:

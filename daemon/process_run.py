@@ -2,6 +2,7 @@
 
 import argparse
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -49,10 +50,16 @@ class Run:
     """What of the settings the engines could not do, at the end."""
     exit_code: int = 0
     """Of the first job that failed."""
+    _kept: dict[Path, Path] = field(default_factory=dict)
+    """{target: folder for its frames}."""
 
     def all(self, jobs: list[Job]) -> None:
         """Every job; with `--dry-run` nothing is written. Raises FaceswapdError if it is the only one."""
         film_options(self.args)  # a wrong option is said at once
+        if self.args.keep_frames is not None:
+            self._kept = dict(
+                zip((j.target for j in jobs), folders(self.args.keep_frames, jobs), strict=True)
+            )
         for kind, group in groupby(jobs, key=lambda job: job.kind):
             todo = [job for job in group if not self._there(job)]
             if self.args.dry_run:
@@ -84,10 +91,7 @@ class Run:
     def _film(self, job: Job) -> None:
         meter, begun = Meter(), False
         sheet = ContactSheet(self.args.preview) if self.args.preview else None
-        keep: Path | None = self.args.keep_frames
-        if keep is not None:
-            keep = keep / job.source.stem
-            _folder(keep)
+        keep = self._kept.get(job.target)
 
         def tell(told: Told) -> None:
             nonlocal begun
@@ -108,9 +112,19 @@ class Run:
             job.source, job.target, self.studio, film_options(self.args), meter, self.args.resume,
             tell=tell, watch=watch,
         )  # fmt: skip
-        self._report(job, meter, film.run)
-        if sheet is not None:
-            sheet.save(job.target.with_name(job.target.name + SHEET))
+
+        def work() -> Told:
+            if keep is not None:
+                _folder(keep)
+            told = film.run()
+            if sheet is not None:
+                try:
+                    sheet.save(job.target.with_name(job.target.name + SHEET))
+                except FaceswapdError as error:  # the film is there
+                    told.notes = (*told.notes, str(error))
+            return told
+
+        self._report(job, meter, work)
 
     def _pictures(self, jobs: list[Job]) -> None:
         """As many at once as there are workers; reported in order. Ctrl-C is obeyed between two of them."""
@@ -159,6 +173,17 @@ class Run:
             resumed=told.resumed,
             notes=told.notes,
         ))  # fmt: skip
+
+
+def folders(within: Path, jobs: list[Job]) -> list[Path]:
+    """Where the frames of each job are kept: by its name, with a number where an earlier one has the same."""
+    known: Counter[str] = Counter()
+    found = []
+    for job in jobs:
+        name = job.source.stem
+        known[name] += 1
+        found.append(within / (name if known[name] == 1 else f"{name}-{known[name]}"))
+    return found
 
 
 def _picture(pictures: PictureJob, job: Job, meter: Meter) -> Told:

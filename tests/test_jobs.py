@@ -94,6 +94,13 @@ def test_places_that_are_no_files(tmp_path: Path) -> None:
         plan(["http://x/a.mp4"], tmp_path / "b.mp4")
 
 
+def test_films_that_would_have_one_name_keep_apart(tmp_path: Path) -> None:
+    names = ["a.avi", "a.mp4", "b.avi", "c.avi", "c.gif"]
+    touch(*(tmp_path / "in" / name for name in names))
+    jobs = plan([str(tmp_path / "in")], tmp_path / "out")
+    assert [job.target.name for job in jobs] == ["a.avi.mp4", "a.mp4", "b.mp4", "c.avi.mp4", "c.gif.mp4"]
+
+
 def test_outputs_that_cannot_be_meant(tmp_path: Path) -> None:
     touch(tmp_path / "file.mp4")
     with pytest.raises(UsageError, match="kind of film"):
@@ -101,7 +108,7 @@ def test_outputs_that_cannot_be_meant(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="kind of picture"):
         plan([f"{tmp_path}/a.png"], tmp_path / "b.mp4")
     with pytest.raises(UsageError, match="both become"):
-        plan([f"{tmp_path}/a.mp4", f"{tmp_path}/a.avi"], tmp_path / "out")
+        plan([f"{tmp_path}/x/a.mp4", f"{tmp_path}/y/a.mp4"], tmp_path / "out")
     with pytest.raises(UsageError, match="need a folder"):
         plan([f"{tmp_path}/a.mp4", f"{tmp_path}/b.mp4"], tmp_path / "file.mp4", overwrite=True)
     (tmp_path / "empty").mkdir()

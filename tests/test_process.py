@@ -235,6 +235,20 @@ def test_a_sheet_of_before_and_after(call: Call, tmp_path: Path) -> None:
     assert (tmp_path / "b.mp4.preview.png").stat().st_size > 1000
 
 
+def test_frames_of_films_with_one_name_are_kept_apart(call: Call, tmp_path: Path) -> None:
+    one, other = make_film(tmp_path / "a.mp4", 3), make_film(tmp_path / "a.mkv", 4)
+    call(one, other, "-o", tmp_path / "out", "--keep-frames", tmp_path / "keep")
+    assert {p.name: len(list(p.iterdir())) for p in (tmp_path / "keep").iterdir()} == {"a": 3, "a-2": 4}
+
+
+def test_a_sheet_that_cannot_be_written_does_not_end_the_run(call: Call, tmp_path: Path) -> None:
+    films = [make_film(tmp_path / name, 3) for name in ("a.mp4", "b.mp4")]
+    (tmp_path / "out" / "a.mp4.preview.png").mkdir(parents=True)
+    result = call(*films, "-o", tmp_path / "out", "--preview", "1")
+    assert [bool(f["notes"]) for f in result["files"]] == [True, False]
+    assert (tmp_path / "out" / "b.mp4.preview.png").is_file()
+
+
 @pytest.mark.parametrize("kind", ["toml", "json"])
 def test_a_file_of_jobs_is_one_run(call: Call, tmp_path: Path, kind: str) -> None:
     source = make_film(tmp_path / "a.mp4", 30)
