@@ -110,18 +110,20 @@ def test_stopping_ends_a_source_that_never_ends(tmp_path: Path) -> None:
 
 
 def test_stopping_does_not_wait_for_a_dialog(tmp_path: Path) -> None:
-    answered = threading.Event()
+    answered, asked = threading.Event(), list[Callable[[], object]]()
 
     class Asking(FakeSource):
         def open(self) -> None:
             self.log.append("asked")
-            assert answered.wait(10)
+            asked[0]()
+            assert answered.wait(30)
             super().open()
 
     source, sink = Asking([picture(*SIZE)], fps=100.0), FakeSink()
 
     def stop(a: App) -> None:
-        asyncio.get_running_loop().call_later(0.5, a.stop.set)
+        loop = asyncio.get_running_loop()
+        asked.append(lambda: loop.call_soon_threadsafe(a.stop.set))
 
     ending = run(app(tmp_path, source, sink), stop)
 

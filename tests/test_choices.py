@@ -68,9 +68,11 @@ def test_readers_never_see_half_a_file(path: Path) -> None:
     def read() -> None:
         while not stop.is_set():
             seen.append(Choices(path).recall("k"))
+            begun.set()
 
-    thread = threading.Thread(target=read)
+    begun, thread = threading.Event(), threading.Thread(target=read)
     thread.start()
+    assert begun.wait(20)
     for _ in range(50):
         kept.remember("k", TIMED)
     stop.set()

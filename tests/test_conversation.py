@@ -22,9 +22,10 @@ def test_who_says_nothing_is_let_go(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         async with serving(tmp_path) as (server, _):
             async with connect(f"ws://127.0.0.1:{server.port}", **PLAIN) as silent:
                 assert await closed(silent) == 4001
+            monkeypatch.setattr(limits, "AUTH_WITHIN_S", 1.0)  # enough for a busy machine
             async with connect(f"ws://127.0.0.1:{server.port}", **PLAIN) as known:
                 await authenticated(known, token.read(tmp_path))
-                await asyncio.sleep(0.2)
+                await asyncio.sleep(1.1)
                 assert "result" in await asked(known, "ping")
 
     run(test())
@@ -46,7 +47,7 @@ def test_messages_that_are_too_large_or_binary_close_it(tmp_path: Path) -> None:
 def test_too_many_requests_are_refused_and_then_not_heard(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits, "REQUESTS_PER_S", 1.0)
+    monkeypatch.setattr(limits, "REQUESTS_PER_S", 0.01)  # none is earned back while the test lasts
     monkeypatch.setattr(limits, "REQUESTS_AT_ONCE", 5.0)
     monkeypatch.setattr(limits, "REFUSALS_AT_ONCE", 5.0)
 
@@ -167,7 +168,7 @@ def test_a_client_that_stands_still_grows_nothing_and_harms_nobody(tmp_path: Pat
                     worst = max(worst, loop.time() - before)
                     if n % 50 == 0:
                         await asyncio.sleep(0)
-                assert worst < 1
+                assert worst < limits.CUT_OFF_AFTER_S / 2, "nobody waits until the other is cut off"
                 assert len(outbox._events) <= 1
             stalled.transport.abort()
 

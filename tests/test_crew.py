@@ -43,10 +43,15 @@ def pause() -> None:
 
 @pytest.mark.parametrize("several", [1, 2, 5])
 def test_everything_is_done_once_and_the_caller_does_its_share(several: int) -> None:
-    heap = Heap(*[pause] * 40)
+    everyone = threading.Barrier(several)
+
+    def meets() -> None:  # so that every hand has one of these
+        everyone.wait(20)
+
+    heap = Heap(*[meets] * several, *[pause] * 20)
     with Crew("hand", several, heap.choose, heap.changed) as crew:
         assert crew.until(heap.done) is True
-    assert len(heap.by) == 40
+    assert len(heap.by) == several + 20
     assert threading.current_thread().name in heap.by
     assert len(set(heap.by)) == several
     assert not [t for t in threading.enumerate() if t.name.startswith("hand")]
@@ -60,7 +65,8 @@ def test_a_result_that_is_there_is_taken_before_anything_else_is_begun() -> None
     assert heap.by == []
 
 
-def test_a_task_that_comes_later_wakes_a_hand() -> None:
+def test_a_task_that_comes_later_wakes_a_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(crew_module, "_LOOK_S", 60.0)  # nobody would look by himself
     heap, began = Heap(), time.monotonic()
 
     def later() -> None:
@@ -74,7 +80,7 @@ def test_a_task_that_comes_later_wakes_a_hand() -> None:
     with Crew("hand", 2, heap.choose, heap.changed) as crew:
         crew.until(heap.done)
     assert heap.by
-    assert time.monotonic() - began < crew_module._LOOK_S
+    assert time.monotonic() - began < 30
 
 
 def fails() -> None:

@@ -10,6 +10,7 @@ from typing import Any, cast
 
 import pytest
 from control_fakes import START, AbleCommands, FakeCommands, serving
+from rich.console import Console
 
 from faceswapd.control import addresses
 from faceswapd.core.abilities import OutputInfo
@@ -241,14 +242,24 @@ def test_outputs_are_listed_with_and_without_the_word(
     assert capsys.readouterr().out.splitlines()[1].split() == ["talk.mp4", "film", "30"]
 
 
-def test_watch_prints_a_document_a_line(daemon: Daemon, capsys: pytest.CaptureFixture[str]) -> None:
-    timer = threading.Timer(0.3, daemon.change)
-    stop = threading.Timer(0.8, daemon.__exit__)
-    timer.start()
-    stop.start()
+def test_watch_prints_a_document_a_line(
+    daemon: Daemon, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The daemon has news when it has said how things are, and ends when it has told the news."""
+    said, out = list[str](), Console.out
+
+    def heard(console: Console, line: str) -> None:
+        out(console, line)
+        said.append(line)
+        follows = {1: daemon.change, 2: daemon.__exit__}[len(said)]
+        after.append(threading.Thread(target=follows))
+        after[-1].start()
+
+    after = list[threading.Thread]()
+    monkeypatch.setattr(Console, "out", heard)
     assert ctl.main(["watch", "state"]) == 0
-    timer.join()
-    stop.join()
+    for thread in after:
+        thread.join()
 
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [(line["topic"], line["rev"]) for line in lines] == [("state", 1), ("state", 2)]

@@ -36,7 +36,7 @@ def fanout(*sinks: Sink, meter: Meter | None = None, **told: Callable[..., None]
     return Fanout(sinks, SIZE, FPS, SystemClock(), meter or Meter(), **told)
 
 
-async def until(true: Callable[[], object], limit_s: float = 5) -> None:
+async def until(true: Callable[[], object], limit_s: float = 20) -> None:
     deadline = time.monotonic() + limit_s
     while not true():
         assert time.monotonic() < deadline, "it did not come true"
@@ -47,7 +47,7 @@ def until_set(go: threading.Event) -> Callable[[Frame], None]:
     """A device that blocks until then."""
 
     def block(_: Frame) -> None:
-        go.wait(5)
+        go.wait(20)
 
     return block
 
@@ -96,28 +96,31 @@ def test_all_sinks_open_or_none_does() -> None:
 
 
 def test_latency_ends_where_the_first_sink_takes_the_frame() -> None:
-    meter = Meter()
-    first = FakeSink(WhenFull.DROP, on_put=lambda _: time.sleep(0.05))
-    second = FakeSink(WhenFull.DROP)
+    meter, go = Meter(), threading.Event()
+    first, second = (FakeSink(WhenFull.DROP, on_put=until_set(go)) for _ in range(2))
     second.name = "other"
 
     async def live() -> None:
         out = fanout(first, second, meter=meter)
         await out.start()
         out.publish(numbered(1).marked("render", time.monotonic_ns()))
+        await until(lambda: meter.frames == 1)
+        told = meter.quantiles()["latency"]
+        await asyncio.sleep(0.05)
+        go.set()  # only now does any of them come to its end
         out.publish(Frame(-1, time.monotonic_ns(), picture(*SIZE)))
         await out.close()
+        assert meter.quantiles()["latency"] == told
 
     asyncio.run(live())
     assert meter.frames == 1
     assert set(meter.quantiles()) == {"render", "handed", "latency", "sink:fake", "sink:other"}
-    assert meter.quantiles()["latency"].p99 < 40
-    assert meter.quantiles()["sink:fake"].p50 > 49
+    assert meter.quantiles()["sink:fake"].p99 > 49
 
 
 def test_that_frames_wait_for_a_film_is_no_latency() -> None:
-    meter = Meter()
-    film = FakeSink(WhenFull.DROP, on_put=lambda _: time.sleep(0.05))
+    meter, go = Meter(), threading.Event()
+    film = FakeSink(WhenFull.DROP, on_put=until_set(go))
     camera = FakeSink(WhenFull.NEWEST)
     camera.name = "camera"
 
@@ -126,12 +129,15 @@ def test_that_frames_wait_for_a_film_is_no_latency() -> None:
         await out.start()
         for n in range(8):
             out.publish(numbered(n).marked("render", time.monotonic_ns()))
-            await asyncio.sleep(0.01)
+            await until(lambda n=n: meter.frames == n + 1)  # type: ignore[misc]
+        told = meter.quantiles()["latency"]  # all are counted while the film is at its first
+        go.set()
         await out.close()
+        assert meter.quantiles()["latency"] == told
 
     asyncio.run(live())
     assert len(film.frames) == 8
-    assert meter.quantiles()["latency"].p50 < 40
+    assert meter.frames == 8
 
 
 def test_a_slow_sink_keeps_the_newest_frame_and_the_others_do_not_notice() -> None:
@@ -224,12 +230,14 @@ def test_a_steady_sink_has_the_placeholder_first_then_repeats_at_its_own_rate() 
         await out.start()
         await until(lambda: len(camera.frames) >= 3)
         out.publish(numbered(7))
-        await asyncio.sleep(0.5)
+        shown_before, began_s = len(camera.frames), time.monotonic()
+        await until(lambda: len(camera.frames) >= shown_before + 30)
+        came = len(camera.frames) - shown_before
+        assert came <= FPS * (time.monotonic() - began_s) + 2, "no more than its rate"
         await out.close()
 
     asyncio.run(live())
     assert (camera.frames[0].pixels == placeholder(SIZE, Reason.STARTING)).all()
-    assert 30 <= len(camera.frames) <= 70
     assert {f.seq for f in camera.frames} == {-1, 7}
     assert camera.frames[-1].seq == 7
     assert meter.frames == 1
@@ -361,7 +369,7 @@ def test_close_raises_what_could_not_be_finished_and_leaves_a_hanging_driver() -
         began = time.monotonic()
         with pytest.raises(DeviceLostError, match="full"):
             await out.close(deadline_s=0.1)
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < 10, "it hangs for twice as long"
 
     asyncio.run(live())
     assert hanging.log == ["open"]
@@ -369,18 +377,19 @@ def test_close_raises_what_could_not_be_finished_and_leaves_a_hanging_driver() -
 
 
 def test_a_cancelled_start_leaves_nothing_open() -> None:
-    go = threading.Event()
+    begun, go = threading.Event(), threading.Event()
 
     class Slow(FakeSink):
         def open(self) -> None:
-            go.wait(5)
+            begun.set()
+            go.wait(20)
             super().open()
 
     sinks = [Slow(), FakeSink()]
 
     async def live() -> None:
         task = asyncio.create_task(fanout(*sinks).start())
-        await asyncio.sleep(0.02)
+        await until(lambda: begun.is_set() and sinks[1].log)
         task.cancel()
         await asyncio.sleep(0.02)
         go.set()

@@ -31,9 +31,15 @@ def on_hub(test: Callable[[Hub, AbleCommands], Awaitable[None]]) -> None:
 
 
 async def event(outbox: Outbox) -> dict[str, Any]:
-    message = await asyncio.wait_for(outbox.take(), 2)
+    message = await asyncio.wait_for(outbox.take(), 20)
     assert message is not None
     return dict(json.loads(message[0])["params"])
+
+
+async def until(true: Callable[[], object]) -> None:
+    async with asyncio.timeout(20):
+        while not true():  # noqa: ASYNC110 - a frame in an outbox makes no event here
+            await asyncio.sleep(0.002)
 
 
 def waiting(outbox: Outbox) -> bool:
@@ -112,7 +118,7 @@ def test_statistics_come_at_the_rate_that_was_asked_for() -> None:
         before = loop.time()
         for _n in range(4):
             assert (await event(fast))["data"]["frames"] == 100
-        assert 0.25 < loop.time() - before < 1
+        assert 0.25 < loop.time() - before < 2.5, "at the usual rate of one a second they take three"
         assert not waiting(slow)
 
     on_hub(test)
@@ -128,12 +134,14 @@ def test_previews_of_one_size_are_encoded_once() -> None:
         taken = 0
         for seq in range(100, 105):
             commands.frame = Frame(seq, seq, commands.frame.pixels.copy())
-            await asyncio.sleep(0.1)
             for outbox in clients:
-                if outbox._frame is not None:
-                    taken += 1
-                    assert protocol.previewed(outbox._frame).width == 640
-                    outbox._frame = None
+                outbox._frame = None
+            await until(lambda: all(outbox._frame for outbox in clients))
+            for outbox in clients:
+                assert outbox._frame is not None
+                shown = protocol.previewed(outbox._frame)
+                taken += (shown.seq, shown.width) == (seq, 640)
+        # A frame from before may still have been on its way to a client when the next was there.
         assert taken >= 15
         assert hub.encodings <= 8
 
@@ -145,7 +153,8 @@ def test_a_picture_that_stands_still_is_sent_once() -> None:
         outbox, small = Outbox(), Outbox()
         hub.subscribe(outbox, Subscribe(("preview",), preview=PreviewOptions(fps=30)))
         hub.subscribe(small, Subscribe(("preview",), preview=PreviewOptions(width=160, height=160, fps=30)))
-        await asyncio.sleep(0.3)
+        await until(lambda: outbox._frame and small._frame)
+        await asyncio.sleep(0.2)
         assert hub.encodings == 2
         assert outbox._frame is not None
         assert small._frame is not None

@@ -37,13 +37,15 @@ def test_what_the_work_raises_is_raised_where_it_is_awaited() -> None:
 
 def test_no_more_run_at_once_than_there_are_workers() -> None:
     lock, now, most = threading.Lock(), 0, 0
+    both = threading.Barrier(2)
 
     def work() -> None:
         nonlocal now, most
         with lock:
             now += 1
             most = max(most, now)
-        time.sleep(0.01)
+        both.wait(20)  # each runs beside another, or this breaks
+        time.sleep(0.01)  # a third would come in
         with lock:
             now -= 1
 

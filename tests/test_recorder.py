@@ -369,15 +369,17 @@ def test_an_hour_lasts_an_hour(tmp_path: Path) -> None:
 class Slow(FragileFilm):
     """A film whose disk takes nothing until it is told to."""
 
-    gate = threading.Event()
+    gate, first = threading.Event(), threading.Event()
 
     def put(self, frame: Frame) -> None:
+        self.first.set()
         assert self.gate.wait(30)
         super().put(frame)
 
 
 def test_live_never_waits_for_a_recorder_that_is_slow(tmp_path: Path) -> None:
     Slow.gate.clear()
+    Slow.first.clear()
     loops: list[asyncio.AbstractEventLoop] = []
 
     def wake() -> None:
@@ -399,8 +401,10 @@ def test_live_never_waits_for_a_recorder_that_is_slow(tmp_path: Path) -> None:
         await fanout.add(sink)
         for n in range(100):
             fanout.publish(shot(n))
+            if n == 0:
+                assert await asyncio.to_thread(Slow.first.wait, 20)
             await asyncio.sleep(0.001)
-        await asyncio.wait_for(everything.wait(), 5)
+        await asyncio.wait_for(everything.wait(), 20)
         Slow.gate.set()
         await fanout.remove(sink)
         await fanout.close()

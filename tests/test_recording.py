@@ -15,6 +15,7 @@ from fakes import FakeSink, frame
 from faceswapd.core.abilities import Recording
 from faceswapd.core.clock import SystemClock
 from faceswapd.core.errors import BusyError, DeviceLostError, MissingInputError, NoDeviceError, UsageError
+from faceswapd.core.frame import Frame
 from faceswapd.core.meter import Meter
 from faceswapd.core.settings import RecordSettings, Settings
 from faceswapd.daemon.config import load
@@ -22,6 +23,7 @@ from faceswapd.daemon.recorders import Recorders
 from faceswapd.daemon.recording import Recordings, film_path
 from faceswapd.sinks.fanout import Fanout
 from faceswapd.sinks.orphans import Journal
+from faceswapd.sinks.recorder import Recorder
 
 NOW = time.strptime("2026-11-22 18:03:07", "%Y-%m-%d %H:%M:%S")
 
@@ -275,18 +277,28 @@ def test_a_microphone_that_is_not_there_is_refused(tmp_path: Path, monkeypatch: 
     assert not (tmp_path / "loud.mp4").exists()
 
 
-def test_a_pause_is_left_out(tmp_path: Path) -> None:
-    house = House(tmp_path)
+def test_a_pause_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    house, put, taken = House(tmp_path), Recorder.put, list[Frame]()
+
+    def noted(recorder: Recorder, frame: Frame) -> None:
+        put(recorder, frame)
+        taken.append(frame)
+
+    async def has_taken(frames: int) -> None:
+        while len(taken) < frames:  # noqa: ASYNC110 - another thread's list
+            await asyncio.sleep(0.005)
+
+    monkeypatch.setattr(Recorder, "put", noted)
 
     async def work() -> None:
         with pytest.raises(UsageError, match="nothing is being recorded"):
             await house.recordings.pause_recording(True)
         await house.recordings.start_recording("a.mp4")
         await house.show(10)
-        await asyncio.sleep(0.2)
+        await has_taken(10)
         assert (await house.recordings.pause_recording(True)).paused
         await house.show(10)
-        await asyncio.sleep(0.2)
+        await has_taken(20)
         assert not (await house.recordings.pause_recording(False)).paused
         await house.show(10)
 

@@ -67,6 +67,18 @@ class FakeReader:
         self.is_open = False
 
 
+class Stopwatch:
+    """Time that passes where somebody sleeps."""
+
+    now_s = 100.0
+
+    def monotonic(self) -> float:
+        return self.now_s
+
+    def sleep(self, seconds: float) -> None:
+        self.now_s += seconds
+
+
 def made(every_s: float) -> tuple[ScreenCast, FakeSharing, FakeReader]:
     sharing, reader = FakeSharing(), FakeReader(every_s)
 
@@ -80,14 +92,19 @@ def made(every_s: float) -> tuple[ScreenCast, FakeSharing, FakeReader]:
 
 
 @pytest.mark.parametrize(("produced", "shown"), [(100, 100), (90, 90), (400, 100), (0, 57)])
-def test_its_rate_is_the_producers_up_to_the_one_asked_for(produced: int, shown: int) -> None:
+def test_its_rate_is_the_producers_up_to_the_one_asked_for(
+    monkeypatch: pytest.MonkeyPatch, produced: int, shown: int
+) -> None:
+    stopwatch = Stopwatch()
+    monkeypatch.setattr("faceswapd.capture.screencast.time", stopwatch)
+    monkeypatch.setitem(globals(), "time", stopwatch)  # the reader's
     source, _, reader = made(1 / produced if produced else 0)
-    begin, n = time.monotonic(), 0
-    while time.monotonic() - begin < 0.5:
+    begin, n = stopwatch.now_s, 0
+    while stopwatch.now_s - begin < 5:
         assert source.read().pixels.shape == (48, 64, 3)
         n += 1
-    rate = n / (time.monotonic() - begin)
-    assert 0.6 * shown < rate < 1.15 * shown
+    rate = n / (stopwatch.now_s - begin)
+    assert 0.97 * shown < rate < 1.03 * shown
     assert (reader.count == 1) == (produced == 0)
     source.close()
     assert not reader.is_open

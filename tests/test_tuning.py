@@ -1,5 +1,4 @@
 import threading
-import time
 from collections.abc import Callable
 
 import numpy as np
@@ -40,26 +39,42 @@ def test_runners_take_turns_on_the_same_samples() -> None:
     assert seen == [(name, float(n)) for n in (1, 2, 0, 1, 2) for name in "ab"], "two rounds warm up"
 
 
-def test_the_median_is_in_milliseconds_and_forgives_one_slow_run() -> None:
+class Stopwatch:
+    """Time that passes as a test says."""
+
+    now_s = 100.0
+
+    def perf_counter(self) -> float:
+        return self.now_s
+
+
+@pytest.fixture
+def stopwatch(monkeypatch: pytest.MonkeyPatch) -> Stopwatch:
+    watch = Stopwatch()
+    monkeypatch.setattr("faceswapd.inference.tuning.time", watch)
+    return watch
+
+
+def test_the_median_is_in_milliseconds_and_forgives_one_slow_run(stopwatch: Stopwatch) -> None:
     calls: list[int] = []
 
     def work(x: Tensor) -> tuple[Tensor, ...]:
         calls.append(1)
-        time.sleep(0.2 if len(calls) == 5 else 0.005)
+        stopwatch.now_s += 0.2 if len(calls) == 5 else 0.005
         return (x,)
 
     ms = medians_ms({"a": FakeRunner("m", work)}, SAMPLES, threading.Event(), rounds=7)
 
-    assert 4.9 < ms["a"] < 100
+    assert ms["a"] == pytest.approx(5)
 
 
-def test_who_is_far_behind_runs_three_rounds_and_still_has_a_median() -> None:
+def test_who_is_far_behind_runs_three_rounds_and_still_has_a_median(stopwatch: Stopwatch) -> None:
     runs = {"near": 0, "far": 0}
 
     def slow(name: str, seconds: float) -> Callable[[Tensor], tuple[Tensor, ...]]:
         def work(x: Tensor) -> tuple[Tensor, ...]:
             runs[name] += 1
-            time.sleep(seconds)
+            stopwatch.now_s += seconds
             return (x,)
 
         return work
@@ -68,7 +83,7 @@ def test_who_is_far_behind_runs_three_rounds_and_still_has_a_median() -> None:
     ms = medians_ms(runners, SAMPLES, threading.Event(), rounds=7)
 
     assert runs == {"near": 9, "far": 5}, "two rounds warm up"
-    assert ms["far"] > ms["near"]
+    assert ms == pytest.approx({"near": 1, "far": 50})
 
 
 def test_stopping_ends_it_between_two_runs_without_a_result() -> None:
