@@ -338,7 +338,7 @@ def _remarks(film: Reader, shape: Shape) -> list[str]:
         remarks.append(f"{film.mended} frames of the original had no usable time")
     if shape.breaks:
         remarks.append(
-            f"the original's clock jumps {len(shape.breaks)} times: the film goes on without a gap"
+            f"the clock of the original jumps ({len(shape.breaks)}): the film goes on without a gap"
         )
     if shape.interlaced:
         remarks.append("the original is interlaced: its two fields are processed as one picture")

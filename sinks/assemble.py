@@ -260,6 +260,7 @@ def _packets(source: Any, pairs: dict[int, Any], window: Window) -> "Iterator[Pa
         return
     clocks = {i: window.at(source.streams[i].time_base) for i in pairs}
     last: dict[int, int] = {}
+    late: set[int] = set()
     for packet in source.demux([source.streams[i] for i in pairs]):
         if packet.dts is None and packet.pts is None:
             continue
@@ -273,9 +274,13 @@ def _packets(source: Any, pairs: dict[int, Any], window: Window) -> "Iterator[Pa
         if not cover and not _wanted(packet, window, base):
             continue
         if packet.dts is not None:
-            # Damaged films have packets that go back in time, which no film may.
-            least = last[index] + (packet.stream.type != "subtitle") if index in last else packet.dts
-            if packet.dts < least:
+            # Where films are damaged or joined packets go back in time, which no film may.
+            step = 0 if packet.stream.type == "subtitle" else max(1, round(_STEP_S / base))
+            least = last[index] + step if index in last else packet.dts
+            if packet.dts >= least:
+                late.discard(index)
+            elif index in late or packet.dts <= last[index]:
+                late.add(index)
                 packet.dts = least
                 packet.pts = None if packet.pts is None else max(packet.pts, least)
             last[index] = packet.dts
@@ -288,6 +293,10 @@ def _packets(source: Any, pairs: dict[int, Any], window: Window) -> "Iterator[Pa
     for to in pairs.values():
         if isinstance(to, Sound):
             yield from to.encoded(None)
+
+
+_STEP_S = Fraction(1, 1000)
+"""Two packets of sound are apart by this at least: a tick of any film, whatever ticks the original has."""
 
 
 def _moved(packet: "Packet[Any]", clock: Callable[[int], int]) -> int:

@@ -9,10 +9,12 @@ import av
 import msgspec
 import pytest
 from films import make_film, numbers, sound, times
-from test_film_job import QUICK, NoFace, run
+from test_film_job import QUICK, Interrupt, NoFace, run
 
 from faceswapd.capture.breaks import Believed, Unbroken
 from faceswapd.capture.film import Film
+from faceswapd.core.meter import Meter
+from faceswapd.daemon.film_job import FilmJob
 from faceswapd.daemon.studio import Studio
 from faceswapd.inference.pool import Pool
 from faceswapd.processors.chain import Chain
@@ -28,11 +30,11 @@ def studio() -> Iterator[Studio]:
 
 @pytest.fixture
 def joined(tmp_path: Path) -> Path:
-    """Two seconds of a transport stream, the second with the clock of the first."""
+    """Seconds of a transport stream, the second and third with the clock of the first."""
     once = make_film(tmp_path / "once.ts", 30, sound=True).read_bytes()
-    twice = tmp_path / "twice.ts"
-    twice.write_bytes(once + once)
-    return twice
+    thrice = tmp_path / "thrice.ts"
+    thrice.write_bytes(3 * once)
+    return thrice
 
 
 def heard(path: Path) -> list[Fraction]:
@@ -45,7 +47,7 @@ def test_a_clock_that_jumps_leaves_no_gap_and_loses_nothing(
     studio: Studio, joined: Path, tmp_path: Path
 ) -> None:
     told = run(studio, joined, tmp_path / "b.mp4")
-    assert numbers(tmp_path / "b.mp4") == [*range(30), *range(30)]
+    assert numbers(tmp_path / "b.mp4") == 3 * [*range(30)]
     assert any("clock" in note for note in told.notes)
     assert {b - a for a, b in pairwise(times(tmp_path / "b.mp4"))} == {Fraction(1, 30)}
     assert len(sound(tmp_path / "b.mp4")) == len(sound(joined))
@@ -58,10 +60,16 @@ def test_a_part_of_it_and_going_on_with_it(studio: Studio, joined: Path, tmp_pat
     part = msgspec.structs.replace(QUICK, start_s=0.5, end_s=1.5, segment_s=0.2)
     run(studio, joined, tmp_path / "b.mkv", part)
     assert numbers(tmp_path / "b.mkv") == [*range(15, 30), *range(15)]
+    whole = msgspec.structs.replace(QUICK, segment_s=0.4)
+    run(studio, joined, tmp_path / "whole.mp4", whole)
+    with pytest.raises(KeyboardInterrupt):
+        FilmJob(joined, tmp_path / "c.mp4", studio, whole, Meter(), tell=Interrupt(70)).run()
+    assert run(studio, joined, tmp_path / "c.mp4", whole, resume=True).resumed > 30
+    assert (tmp_path / "c.mp4").read_bytes() == (tmp_path / "whole.mp4").read_bytes()
     film = Film(joined)
     film.open()
     film.seek(10**6)  # a time says nothing of the place in such a file: from the beginning
-    assert [p.n for p in film.pictures()] == list(range(60))
+    assert [p.n for p in film.pictures()] == list(range(90))
     film.close()
 
 
