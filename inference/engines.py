@@ -163,7 +163,7 @@ class Engines:
         found = menu(self._settings, self._chain, contract)
         self._check(found)
         fingerprint = key(supply.sha256, self.plan, found.candidates, found.asked)
-        several = len(found.candidates) > 1
+        several = contract.timed and len(found.candidates) > 1
         known = self._choices.recall(fingerprint) if several else None
         exact = [c for c in found.candidates if c.precision == "fp32"]
         order = [known.choice, *exact] if known else exact

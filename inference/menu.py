@@ -97,8 +97,8 @@ def menu(settings: InferenceSettings, providers: tuple[Provider, ...], contract:
             found += [Choice("openvino", "cpu", n) for n in reduced(p)]
     if not any(c.precision == "fp32" for c in found):  # nothing could be judged, nor serve until it is
         found.insert(0, Choice("openvino", "cpu", "fp32"))
-    if not contract.timed:
-        return Menu(tuple(found[:1]))
+    if not contract.timed:  # the first that loads it serves
+        return Menu(tuple(c for c in found if c.precision == "fp32"))
     inexact = {p.name for p in providers if not p.exact}
     asked = (
         [c for c in found if c.precision == wanted]

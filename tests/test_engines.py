@@ -423,6 +423,15 @@ def test_a_provider_may_stand_in_for_another_only_where_both_are_named_and_says_
     assert "execution provider rocm is not in the installed ONNX Runtime" in engines.problems[0]
 
 
+def test_it_stands_in_also_for_models_that_are_never_timed(tmp_path: Path) -> None:
+    shelf = standins.shelf(tmp_path, "w600k_r50")
+    engines = Engines(InferenceSettings(provider="rocm,cpu"), cache=tmp_path / "engines.json", shelf=shelf)
+    runner = engines.load("w600k_r50")
+
+    assert (runner.engine, engines.settled) == ("onnxruntime CPU fp32", True)
+    engines.close()
+
+
 def test_a_device_of_openvino_that_is_not_there_is_one_error(make: Make) -> None:
     engines = make(provider="openvino:npu")
     if "NPU" in ov_core().available_devices:

@@ -73,8 +73,15 @@ def test_what_is_asked_for_by_name_stands_beside_fp32(settings: dict[str, str], 
     assert all(c.endswith("fp32") for c in offered(DETECTOR, CUDA, **settings))
 
 
-def test_a_model_that_is_not_worth_timing_has_one_candidate() -> None:
-    assert offered(dataclasses.replace(SWAPPER, timed=False), CUDA) == ["onnxruntime cuda fp32"]
+def test_a_model_that_is_not_worth_timing_is_served_in_fp32_by_the_first_that_loads_it() -> None:
+    assert offered(dataclasses.replace(SWAPPER, timed=False), CUDA) == [
+        "onnxruntime cuda fp32",
+        "onnxruntime cpu fp32",
+        "openvino cpu fp32",
+    ]
+    assert offered(dataclasses.replace(SWAPPER, timed=False), CUDA, provider="cuda") == [
+        "onnxruntime cuda fp32"
+    ]
 
 
 def test_auto_goes_where_the_precision_is() -> None:
