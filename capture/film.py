@@ -37,6 +37,10 @@ class Colour:
     transfer: int = 2
     rgb: bool = False
     bits: int = 8
+    display: bytes = b""
+    light: bytes = b""
+    """The screen it was mastered on and how bright it gets, as FFmpeg's AVMasteringDisplayMetadata and
+    AVContentLightMetadata; b"" where nobody said."""
 
     @property
     def hdr(self) -> bool:
@@ -290,6 +294,8 @@ class Film:
                 int(first.color_trc),
                 layout.is_rgb,
                 max(c.bits for c in layout.components),
+                _beside(first, "MASTERING_DISPLAY_METADATA"),
+                _beside(first, "CONTENT_LIGHT_LEVEL"),
             ),
             interlaced=first.interlaced_frame,
             plain=size == (first.width, first.height) and not round(first.rotation / 90) % 4,
@@ -337,6 +343,11 @@ class Film:
     def _undecodable(self, reason: str) -> FaceswapdError:
         why = f" ({reason})" if reason else ""
         return BadInputError(f"{self.name} cannot be decoded{why}", "it is damaged")
+
+
+def _beside(frame: VideoFrame, kind: str) -> bytes:
+    beside: Any = frame.side_data  # PyAV's types have it as the mapping that it is too
+    return next((bytes(data) for data in beside if data.type.name == kind), b"")
 
 
 def exact(number: Any) -> Fraction:

@@ -29,6 +29,7 @@ from ..sinks import sound
 from ..sinks.assemble import Carried, Window, assemble, rehearse
 from ..sinks.develop import Developer, Grade
 from ..sinks.encoders import Encoder, EncoderLostError, choose, probe
+from ..sinks.mastering import mastered
 from ..sinks.segments import Print, SegmentWriter, even
 from ..sinks.video import CONTAINERS
 from .film_finish import Finish
@@ -171,6 +172,8 @@ class FilmJob:
             encoder = thrifty(encoder, size, self.studio.max_bytes)
         if colour.bits > 8:
             encoder = _deep(encoder, size, min(240.0, float(fps)))
+        if colour.hdr and not _mapped(shape, encoder):
+            encoder = mastered(encoder, colour.display, colour.light)
         self.told.encoder, self.told.size = encoder.name, size
         self.told.total, self.told.total_in = self._expected(shape, fps), self._expected(shape, shape.fps)
         mapped = _mapped(shape, encoder)

@@ -138,7 +138,9 @@ def even(size: Size) -> Size:
 
 def full(path: Path, error: Exception) -> DeviceLostError:
     """The error of a film that cannot be written."""
-    return DeviceLostError(f"{path} could not be written: {_reason(error)}", "free some space there")
+    of_the_disk = getattr(error, "errno", None) in _OF_THE_DISK
+    remedy = "free some space there" if of_the_disk else "save elsewhere, or as another kind of film (.mkv)"
+    return DeviceLostError(f"{path} could not be written: {_reason(error)}", remedy)
 
 
 def _reason(error: Exception) -> str:
