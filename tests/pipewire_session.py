@@ -64,7 +64,7 @@ def _end(child: "subprocess.Popen[str]") -> None:
         child.stdout.close()
 
 
-def wait_until(holds: "object", seconds: float = 5.0) -> None:
+def wait_until(holds: "object", seconds: float = 20.0) -> None:
     assert callable(holds)
     end = time.monotonic() + seconds
     while not holds():

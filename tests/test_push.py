@@ -34,14 +34,27 @@ def push(url: str) -> PushSink:
     return PushSink(url, SIZE, 30, SystemClock(), encoder="libx264", timeout_s=3)
 
 
-def listens(port: int) -> bool:
+def listens(port: int, over: str = "tcp") -> bool:
     """Whether somebody listens there; nobody is disturbed by asking."""
     line = f":{port:04X}"
-    return any(line in row.split()[1] for row in Path("/proc/net/tcp").read_text().splitlines()[1:])
+    return any(line in row.split()[1] for row in Path(f"/proc/net/{over}").read_text().splitlines()[1:])
+
+
+class Shown:
+    """How many frames a sink has taken; waits for a number of them, however long a busy machine needs."""
+
+    count = 0
+
+    def until(self, count: int) -> None:
+        end = time.monotonic() + 30
+        while self.count < count:
+            assert time.monotonic() < end
+            time.sleep(0.02)
 
 
 @contextmanager
-def showing(sink: PushSink) -> Iterator[None]:
+def showing(sink: PushSink) -> Iterator[Shown]:
+    shown = Shown()
     stop, pattern = threading.Event(), Pattern(SIZE, 30)
 
     def show() -> None:
@@ -52,11 +65,12 @@ def showing(sink: PushSink) -> Iterator[None]:
             except DeviceLostError:
                 return
             n += 1
+            shown.count = n
 
     thread = threading.Thread(target=show)
     thread.start()
     try:
-        yield
+        yield shown
     finally:
         stop.set()
         thread.join()
@@ -112,8 +126,8 @@ def test_a_server_gets_the_stream(tmp_path: Path, scheme: str, listen: list[str]
             time.sleep(0.05)
         sink = push(url)
         sink.open()
-        with showing(sink):
-            time.sleep(2)
+        with showing(sink) as shown:
+            shown.until(60)
         server.wait(15)
     assert sink.name == f"{scheme}://127.0.0.1:{port}"  # not its key
     with av.open(str(film)) as received:
@@ -177,11 +191,14 @@ def test_srt_goes_through_the_systems_ffmpeg(tmp_path: Path) -> None:
     words = ["ffmpeg", "-v", "fatal", "-probesize", "65536", "-analyzeduration", "500000"]
     words += ["-i", listen, "-c", "copy", "-y", str(film)]
     with subprocess.Popen(words, stdin=subprocess.DEVNULL) as server:
-        time.sleep(1.0)
+        end = time.monotonic() + 10
+        while not listens(port, "udp"):
+            assert time.monotonic() < end
+            time.sleep(0.05)
         sink = push(f"srt://127.0.0.1:{port}")
         sink.open()
-        with showing(sink):
-            time.sleep(3.0)
+        with showing(sink) as shown:
+            shown.until(90)
         server.wait(15)
     with av.open(str(film)) as received:
         got = numbers(received, 1000)
@@ -197,7 +214,7 @@ def test_an_ffmpeg_that_ends_is_a_loss_and_no_more(tmp_path: Path, monkeypatch: 
     sink = push("srt://127.0.0.1:9000")
 
     def go_on() -> None:
-        for n in range(300):
+        for n in range(3000):  # half a minute
             sink.put(frame(n, picture(*SIZE)))
             time.sleep(0.01)
 
