@@ -96,7 +96,7 @@ def test_pictures_come_whole_and_in_order(
         with showing(sink):
             reader.open(30)
             assert reader.size == SIZE
-            numbers, begin = [], time.monotonic()
+            numbers, begin = list[int](), time.monotonic()
             while len(numbers) < 30 and time.monotonic() - begin < 20:
                 if reader.wait(0.2) and (picture := reader.newest()) is not None:
                     numbers.append(counter(picture))
