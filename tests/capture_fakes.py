@@ -11,6 +11,19 @@ from faceswapd.capture.devices import Device
 from faceswapd.core.settings import Size
 from faceswapd.native import v4l2 as abi
 
+
+class Stopwatch:
+    """In the place of `time`: passes where somebody sleeps, and nowhere else."""
+
+    now_s = 100.0
+
+    def monotonic(self) -> float:
+        return self.now_s
+
+    def sleep(self, seconds: float) -> None:
+        self.now_s += seconds
+
+
 Formats = dict[bytes, dict[Size, tuple[tuple[int, int], ...]]]
 
 FORMATS: Formats = {

@@ -1,11 +1,11 @@
 import sys
-import time
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+from capture_fakes import Stopwatch
 from x11_desktop import Painter, missing, x_server
 
 from faceswapd.capture.screen import Area, Screen, monitors
@@ -67,18 +67,20 @@ def test_what_is_shown(spec: str, size: tuple[int, int], left: int) -> None:
     assert display.closed
 
 
-def test_it_keeps_its_rate_and_makes_no_burst() -> None:
+def test_it_keeps_its_rate_and_makes_no_burst(monkeypatch: pytest.MonkeyPatch) -> None:
+    watch = Stopwatch()
+    monkeypatch.setattr("faceswapd.capture.ticker.time", watch)
     screen, _ = opened("screen:2")
-    begin = time.monotonic()
+    begin_s = watch.now_s
     for _ in range(20):
         screen.read()
-    assert 0.19 <= time.monotonic() - begin < 2
-    time.sleep(0.2)
-    screen.read()
-    begin = time.monotonic()
+    assert watch.now_s - begin_s == pytest.approx(0.2)
+    watch.sleep(0.2)
+    screen.read()  # late: at once
+    begin_s = watch.now_s
     for _ in range(5):
         screen.read()
-    assert time.monotonic() - begin >= 0.039  # four periods: the first read may meet its moment
+    assert watch.now_s - begin_s == pytest.approx(0.05)
     screen.close()
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from capture_fakes import Stopwatch
 from fakes import picture
 
 from faceswapd.capture.portal import DeniedError, Grant
@@ -65,18 +66,6 @@ class FakeReader:
 
     def close(self) -> None:
         self.is_open = False
-
-
-class Stopwatch:
-    """Time that passes where somebody sleeps."""
-
-    now_s = 100.0
-
-    def monotonic(self) -> float:
-        return self.now_s
-
-    def sleep(self, seconds: float) -> None:
-        self.now_s += seconds
 
 
 def made(every_s: float) -> tuple[ScreenCast, FakeSharing, FakeReader]:

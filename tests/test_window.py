@@ -1,9 +1,9 @@
 """Windows on a real X server."""
 
-import time
 from collections.abc import Iterator
 
 import pytest
+from capture_fakes import Stopwatch
 from x11_desktop import ABOVE, HEIGHT, STACK, WIDTH, Painter, X, Y, missing, x_server
 
 from faceswapd.capture import window as module
@@ -97,13 +97,15 @@ def test_closed_it_is_lost_and_found_again(painter: Painter, film: int, source: 
     assert middle(source) == RED
 
 
-def test_it_keeps_its_rate(painter: Painter, film: int, display: str) -> None:
+def test_it_keeps_its_rate(monkeypatch: pytest.MonkeyPatch, film: int, display: str) -> None:
+    watch = Stopwatch()
+    monkeypatch.setattr("faceswapd.capture.ticker.time", watch)
     source = Window("screen:window=film", "film", 100, display)
     source.open()
-    begin = time.monotonic()
+    begin_s = watch.now_s
     for _ in range(20):
         source.read()
-    assert 0.19 <= time.monotonic() - begin < 2
+    assert watch.now_s - begin_s == pytest.approx(0.2)
     source.close()
 
 
