@@ -6,7 +6,7 @@ import pytest
 from faceswapd.core.errors import ConfigError, InferenceError
 from faceswapd.inference.contracts import CONTRACTS
 from faceswapd.inference.openvino import OpenVino
-from faceswapd.inference.providers import PROVIDERS, Plan, plan, provider
+from faceswapd.inference.providers import PROVIDERS, Plan, cores, plan, provider
 from faceswapd.inference.store import Store
 
 pytest.importorskip("openvino", reason="OpenVINO is not installed")
@@ -30,8 +30,9 @@ def test_fp32_is_said_to_openvino_and_never_left_to_it(openvino: OpenVino) -> No
 def test_there_is_a_stream_for_each_worker_and_no_more_threads_than_the_plan_has(openvino: OpenVino) -> None:
     compiled = openvino.load(BLENDSHAPES, CONTENT)._compiled
 
-    assert compiled.get_property("NUM_STREAMS") == 2
-    assert compiled.get_property("INFERENCE_NUM_THREADS") == 2
+    most = min(2, cores())  # OpenVINO takes no more than there are cores, whatever it is told
+    assert compiled.get_property("NUM_STREAMS") == most
+    assert compiled.get_property("INFERENCE_NUM_THREADS") == most
     assert compiled.get_property("ENABLE_CPU_PINNING") is False
 
 
