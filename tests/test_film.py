@@ -11,6 +11,7 @@ from films import make_film, number, stripes
 
 from faceswapd.capture.film import Film
 from faceswapd.core.errors import BadInputError, MissingInputError
+from faceswapd.sinks.niceness import kept_priority
 
 
 def test_shape_and_frames(tmp_path: Path) -> None:
@@ -59,7 +60,9 @@ def test_a_turned_film_is_upright(tmp_path: Path, turned: int) -> None:
 @pytest.mark.parametrize("codec", ["libx264", "libx265", "libvpx-vp9", "libsvtav1"])
 def test_seeking_is_exact_or_begins_at_the_beginning(tmp_path: Path, codec: str) -> None:
     quiet = {"libx265": {"x265-params": "log-level=none"}, "libsvtav1": {"preset": "12"}}
-    film = Film(make_film(tmp_path / "a.mkv", 40, codec=codec, options=quiet.get(codec)))
+    with kept_priority():
+        path = make_film(tmp_path / "a.mkv", 40, codec=codec, options=quiet.get(codec))
+    film = Film(path)
     film.open()
     straight = [(p.pts, p.key, p.image.to_ndarray()) for p in film.pictures()]
     for pts, key, _ in straight[1::5] + [s for s in straight if s[1]]:
