@@ -21,6 +21,8 @@ class Card(msgspec.Struct, frozen=True):
     """Of the picture that goes in, pixels; 0 where it takes none, or of any size."""
     roles: tuple[str, ...] = ()
     """The roles of its inputs, without the optional ones that it has not."""
+    scalars: tuple[str, ...] = ()
+    """Those of them that are a bare number here, in other exports a vector of one."""
     consent: str = ""
     """For a model that is itself somebody's face: on what basis it may be worn."""
     accepted: str = ""

@@ -219,7 +219,7 @@ _ALL = (
     _enhancer("enhancer_256", 256, "arcface_128"),
     _enhancer("enhancer_1024", 1024),
     _enhancer("enhancer_2048", 2048),
-    _enhancer("codeformer", 512, "ffhq_512", 512, Port("weight", (1,), "float64")),
+    _enhancer("codeformer", 512, "ffhq_512", 512, Port("weight", (1,), "float64", batchless=True)),
     Family(
         "frame_enhancer", "frame enhancer", (Port("input", (None, 3, None, None)),),
         (Port("output", (None, 3, None, None)),), open=True,
@@ -240,7 +240,8 @@ _ALL = (
         (_picture("out", 512),),
     ),
     Family(
-        "vqfr", "enhancer", (_picture("x_lq", 512), Port("fidelity_ratio", ())), (_picture("main_dec", 512),),
+        "vqfr", "enhancer",
+        (_picture("x_lq", 512), Port("fidelity_ratio", (1,), batchless=True)), (_picture("main_dec", 512),),
         "ffhq_512", SIGNED, SIGNED,
     ),
     _scrfd("scrfd", (8, 16, 32)),

@@ -1,6 +1,7 @@
 """A model that takes pictures, whatever its family: all of them in one run where it can, else one by one."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -46,7 +47,11 @@ class PictureModel:
         self.family = family_of(card.family)
         self.side = card.side
         """Of the pictures that go in, in pixels."""
-        self.inputs = tuple(port for port in self.family.inputs[1:] if port.role in card.roles)
+        self.inputs = tuple(
+            replace(port, shape=()) if port.role in card.scalars else port
+            for port in self.family.inputs[1:]
+            if port.role in card.roles
+        )
         """What it is told beside the pictures, in this order."""
         self._batch = card.batch
         self._runner = models.load(model)

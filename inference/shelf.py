@@ -152,6 +152,7 @@ class Shelf:
             origin=origin or str(path),
             side=side,
             roles=tuple(ports.inputs),
+            scalars=tuple(role for role, found in ports.inputs.items() if not found.shape),
             consent=consent,
             accepted=accepted,
             edges=recipe.edges,
@@ -322,11 +323,9 @@ def _again(model: str) -> str:
 
 def _sizes(family: Family, ports: Fit) -> dict[str, Found]:
     """{role: input}, each with its family's sizes where the file leaves them open."""
-    roles = {port.role: port.shape for port in family.inputs}
+    known = {port.role: port.shape for port in family.inputs}
     return {
-        role: replace(
-            found, shape=tuple(own or known for own, known in zip(found.shape, roles[role], strict=True))
-        )
+        role: replace(found, shape=tuple(own or n for own, n in zip(found.shape, known[role], strict=False)))
         for role, found in ports.inputs.items()
     }
 

@@ -88,7 +88,7 @@ class _Enhanced:
         """What the network makes of them, in one run."""
         if not looks:
             return []
-        # CodeFormer and VQFR take it alike, the one as a vector of one number, the other as a scalar.
+        # CodeFormer and VQFR take it alike, some exports as a vector of one number, others as a scalar.
         shared = [
             np.full([n or 1 for n in port.shape], self.params.fidelity, port.dtype)
             for port in self.model.inputs

@@ -4,6 +4,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import onnx
 import pytest
 import standins
 
@@ -15,6 +16,7 @@ from faceswapd.faces.align import five_points
 from faceswapd.faces.face import Face
 from faceswapd.faces.templates import TEMPLATES, crop_matrix
 from faceswapd.inference.engines import Engines
+from faceswapd.inference.shelf import Shelf
 from faceswapd.processors.enhance import Enhance, EnhanceParams
 from faceswapd.processors.processor import Picture, Workshop, render_many
 from faceswapd.processors.track_faces import FaceTracker
@@ -104,6 +106,30 @@ def test_openvino_gives_the_same_picture(
     others.close()
 
     assert np.abs(pictures[0].astype(int) - pictures[1].astype(int)).max() <= 1
+
+
+@pytest.mark.parametrize("engine", ["onnxruntime", "openvino"])
+@pytest.mark.parametrize("sizes", [[], [1]])
+@pytest.mark.parametrize("model", ["codeformer_fp16", "vqfr_v2"])
+def test_the_fidelity_is_a_number_or_a_vector_of_one(
+    model: str, sizes: list[int], engine: Any, face: Face, tmp_path: Path
+) -> None:
+    file = onnx.load_from_string(standins.standin(model))
+    number = file.graph.input[1].type.tensor_type
+    number.shape.CopyFrom(onnx.helper.make_tensor_type_proto(number.elem_type, sizes).tensor_type.shape)
+    path = tmp_path / "mine.onnx"
+    path.write_bytes(file.SerializeToString())
+    shelf = Shelf(tmp_path / "models")
+    card = shelf.add(path)
+    engines = Engines(
+        InferenceSettings(engine=engine, precision="fp32"), cache=tmp_path / "engines.json", shelf=shelf
+    )
+    render = Enhance(Workshop(engines, Nobody())).prepare(EnhanceParams(model="mine", blend=1, fidelity=0.25))
+    picture = render(plain(face))
+    engines.close()
+
+    assert (card.family, card.batch) == (standins.catalogue(model)[model].family, True)
+    np.testing.assert_allclose(at(picture, face, 50), expected(0.25), atol=1.5)
 
 
 @pytest.mark.parametrize("model", standins.ENHANCERS)
