@@ -10,6 +10,7 @@ from ..core.errors import BadInputError, UsageError
 from ..core.frame import Frame, Pixels
 from ..faces.crop import soft_box
 from ..faces.face import Face
+from ..inference.families import Family
 from ..inference.masker import Masker
 from ..inference.picture_model import check_model
 from ..inference.swapper import Identity, Styles, Swapper
@@ -44,9 +45,8 @@ class NeuralSwap:
         for mask in (params.occluder, params.regions):
             if mask:
                 check_model(shelf, mask, "mask")
-        if shelf.family(params.model).identity != "none":
-            for name in _names(params):
-                self._workshop.wardrobe.photo(name)
+        for name in _worn(params, shelf.family(params.model)):
+            self._workshop.wardrobe.photo(name)
 
     def prepare(self, params: NeuralSwapParams) -> Render:
         """Loads the model and finds the face in its photo.
@@ -75,9 +75,9 @@ class NeuralSwap:
 
     def _identity(self, swapper: Swapper, params: NeuralSwapParams) -> tuple[Identity, Styles]:
         """Who is worn, for swappers that are told an embedding, and what they are told of it."""
-        if swapper.family.identity == "none":
+        names = _worn(params, swapper.family)
+        if not names:
             return (), ()
-        names = _names(params)
         shares = [1.0 / len(names)] * len(names)
         if _other(params):
             first = len(names) - 1
@@ -110,6 +110,20 @@ class NeuralSwap:
 def _other(params: NeuralSwapParams) -> list[str]:
     """The name of the second face, if it counts."""
     return [params.other_face] if params.other_face and params.blend > 0 else []
+
+
+def _worn(params: NeuralSwapParams, family: Family) -> list[str]:
+    """See `_names`; none for a model that is somebody's face itself. Raises UsageError for several faces where the
+    model is shown a photo as it is."""
+    if family.identity == "none":
+        return []
+    names = _names(params)
+    if family.identity == "picture" and len(names) > 1:
+        raise UsageError(
+            f"model {params.model} is shown one photo and cannot wear {len(names)} faces in one",
+            "name one face and no other_face, or choose a swapper that is told an embedding",
+        )
+    return names
 
 
 def _names(params: NeuralSwapParams) -> list[str]:

@@ -296,6 +296,12 @@ def test_boost_gives_the_same_colours_in_a_finer_picture(wear: Wear, face: Face)
     np.testing.assert_allclose(at(twice, face, 50), at(once, face, 50), atol=1)
 
 
+@pytest.mark.parametrize("params", [{"face": "ada+mirrored"}, {"other_face": "mirrored"}])
+def test_a_swapper_that_is_shown_a_photo_refuses_to_mix_two(wear: Wear, params: dict[str, str]) -> None:
+    with pytest.raises(UsageError, match="blendswap_256 is shown one photo and cannot wear 2 faces in one"):
+        wear(model="blendswap_256", **params)
+
+
 def test_identities_are_blended_and_averaged(wear: Wear, engines: Engines, face: Face) -> None:
     mirrored = FaceTracker(engines).track(Frame(0, 0, PHOTO[:, ::-1].copy()), every_frame=True).faces[0]
     one, other = (embedding(p, f) for p, f in ((PHOTO, face), (PHOTO[:, ::-1].copy(), mirrored)))
