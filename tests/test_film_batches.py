@@ -1,6 +1,5 @@
 """Films whose frames are rendered several at once."""
 
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +10,7 @@ import pytest
 from films import make_film
 from test_film_job import QUICK, Interrupt, run, step
 from test_film_job import studio as studio
+from test_offline import AsLong
 
 from faceswapd.core.frame import Frame
 from faceswapd.core.meter import Meter
@@ -32,7 +32,6 @@ class Together:
 
     def many(self, pictures: Sequence[Picture]) -> list[Picture]:
         self.sizes.append(len(pictures))
-        time.sleep(0.002)
         return [replace(p, pixels=255 - p.pixels, treated=frozenset({1})) for p in pictures]
 
 
@@ -44,6 +43,12 @@ class OneFace:
         return Sighting((Face(1, np.zeros(4, np.float32), points, 1.0),), detected=True)
 
 
+@pytest.fixture
+def as_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("faceswapd.daemon.studio.Batch", AsLong)
+
+
+@pytest.mark.usefixtures("as_long")
 def test_frames_rendered_together_are_the_same_film(studio: Studio, tmp_path: Path) -> None:
     render = Together()
     studio.chain, studio.tracker = Chain((step(render, hides=True),)), OneFace
@@ -58,6 +63,7 @@ def test_frames_rendered_together_are_the_same_film(studio: Studio, tmp_path: Pa
     assert (tmp_path / "one.mp4").read_bytes() == (tmp_path / "many.mp4").read_bytes()
 
 
+@pytest.mark.usefixtures("as_long")
 def test_a_resumed_film_keeps_the_size_of_its_batches(studio: Studio, tmp_path: Path) -> None:
     render = Together()
     studio.chain, studio.tracker = Chain((step(render, hides=True),)), OneFace
