@@ -3,6 +3,7 @@
 import hashlib
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from http.client import HTTPException
 from io import SEEK_END, FileIO
 from pathlib import Path
@@ -50,7 +51,12 @@ def pull(shelf: Shelf, model: str, accepted: str, progress: Progress = lambda _h
         with part.open("ab", buffering=0) as file:
             _hold(file, model)
             shelf.check_free(model)  # another pull may have ended a moment ago
-            _fetch(entry, file, progress)
+            try:
+                _fetch(entry, file, progress)
+            finally:
+                if not file.tell():
+                    with suppress(OSError):
+                        part.unlink()  # nothing came
             digest = _digest(part)
             if right := digest == entry.sha256:
                 card = shelf.add(

@@ -170,6 +170,7 @@ def test_a_full_disk_is_not_blamed_on_the_network(tmp_path: Path, site: Site) ->
 def test_what_cannot_be_pulled_says_so(tmp_path: Path, site: Site) -> None:
     with pytest.raises(MissingInputError, match=r"the server says 404 .*: faceswapd models add arc\.onnx"):
         pull(shelf(tmp_path, site, path="other"), "arc", "")
+    assert list((tmp_path / "models").iterdir()) == []
     with pytest.raises(ModelError, match=r"http://models.test/model.onnx is no https address"):
         pull(shelf(tmp_path, site, path="elsewhere"), "arc", "")
     with pytest.raises(ModelError, match="no model is called 'nose': known are arc"):
