@@ -107,7 +107,7 @@ def _fetch(entry: Known, file: FileIO, progress: Progress) -> None:
                 here = file.truncate(0)
             length = answer.headers.get("Content-Length")
             total = here + int(length) if length else 0
-            while chunk := answer.read(_CHUNK):
+            while chunk := answer.read1(_CHUNK):  # what is there, or an interruption costs a whole one
                 _write(file, chunk)
                 here += len(chunk)
                 progress(here, total)

@@ -26,10 +26,12 @@ SHA256 = hashlib.sha256(CONTENT).hexdigest()
 
 
 class Site(ThreadingHTTPServer):
-    """Serves one file; `cut` ends the answer early, `ranges` says whether it can go on in the middle."""
+    """Serves one file; `cut` ends the answer early, `stalled` lets it wait there, `ranges` says whether it can go on
+    in the middle."""
 
     content = CONTENT
     cut: int | None = None
+    stalled: threading.Event | None = None
     ranges = True
 
     def __init__(self) -> None:
@@ -59,6 +61,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(site.content) - start))
         self.end_headers()
         self.wfile.write(site.content[start : site.cut])
+        if site.stalled is not None:
+            site.stalled.wait(20)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         """Not to stderr."""
@@ -108,6 +112,18 @@ def test_a_broken_download_is_gone_on_with(tmp_path: Path, site: Site, ranges: b
     pull(to, "arc", "")
     assert site.asked == [None, "bytes=100000-"]
     assert to.read("arc") == CONTENT
+
+
+def test_an_interruption_keeps_what_has_come(tmp_path: Path, site: Site) -> None:
+    def interrupt(here: int, _whole: int) -> None:
+        if here >= 50_000:
+            raise KeyboardInterrupt
+
+    to, site.cut, site.stalled = shelf(tmp_path, site), 50_000, threading.Event()
+    with pytest.raises(KeyboardInterrupt):
+        pull(to, "arc", "", interrupt)
+    site.stalled.set()
+    assert (to.folder / ".part-arc").read_bytes() == CONTENT[:50_000]
 
 
 def test_a_whole_part_is_not_fetched_again(tmp_path: Path, site: Site) -> None:
