@@ -28,6 +28,10 @@ from .upright import Upright
 log = structlog.get_logger(__name__)
 
 
+_BACK_S, _TRIES = 2, 8
+"""A key frame before a time is looked for from there, from so much earlier, twice as much, and so on."""
+
+
 @dataclass(frozen=True, slots=True)
 class Colour:
     """How a film's numbers mean colours, as ITU-T H.273 numbers it; 2 is "nobody said"."""
@@ -188,7 +192,18 @@ class Film:
 
     def seek_before(self, pts: int) -> None:
         """`pictures` will begin at a key frame at or before this time."""
-        self._anew(None if self._breaks else pts, self._device)
+        device, back = self._device, 0
+        for _ in range(0 if self._breaks else _TRIES):
+            # Some kinds of film (transport streams) are found at places where decoding cannot begin: the next key
+            # frame may be too late.
+            self._anew(pts - back)
+            assert self._stream is not None
+            first = next(self._decoded(), None)
+            if first is not None and first.key_frame and first.pts is not None and first.pts <= pts:
+                self._anew(pts - back, device)
+                return
+            back = 2 * back or round(_BACK_S / exact(self._stream.time_base or 1))
+        self._anew(None, device)
 
     def pictures(self) -> Iterator[Picture]:
         """All frames, each once, in the order they are shown.

@@ -73,6 +73,22 @@ def test_a_part_of_it_and_going_on_with_it(studio: Studio, joined: Path, tmp_pat
     film.close()
 
 
+@pytest.mark.parametrize(
+    ("name", "codec"), [("a.ts", "libx264"), ("a.mpg", "mpeg2video"), ("a.avi", "mpeg4")]
+)
+@pytest.mark.parametrize("begin", [0.5, 1.5, 2.5])
+def test_a_part_begins_where_it_is_wanted_though_decoding_cannot_begin_there(
+    studio: Studio, tmp_path: Path, name: str, codec: str, begin: float
+) -> None:
+    source = make_film(tmp_path / name, 120, codec=codec, gop=40, options={"sc_threshold": "0"})
+    told = run(
+        studio, source, tmp_path / "b.mkv", msgspec.structs.replace(QUICK, start_s=begin, end_s=begin + 0.5)
+    )
+    first = round(begin * 30)
+    assert numbers(tmp_path / "b.mkv") == list(range(first, first + 15))
+    assert told.frames_in == 15
+
+
 def test_a_clock_that_began_long_ago_begins_at_0(studio: Studio, tmp_path: Path) -> None:
     with (
         av.open(make_film(tmp_path / "a.ts", 10, sound=True)) as film,
