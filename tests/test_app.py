@@ -1,4 +1,5 @@
 import asyncio
+import gc
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -16,6 +17,7 @@ from faceswapd.daemon.app import App, Ending
 from faceswapd.daemon.places import Places
 from faceswapd.daemon.run import loop_factory
 from faceswapd.daemon.state import StateBoard
+from faceswapd.processors.chain import Chain
 from faceswapd.processors.library import Library
 from faceswapd.sinks.sink import Sink
 
@@ -159,6 +161,28 @@ def test_a_lost_camera_is_covered_and_comes_back(tmp_path: Path) -> None:
     assert back.is_set()
     assert ("degraded", ("cam went away",)) in [(s.phase, s.problems) for s in states]
     assert states[-1].problems == ()
+
+
+def test_a_chain_that_was_replaced_is_let_go_of_with_its_models(tmp_path: Path) -> None:
+    def chains() -> list[Chain]:
+        gc.collect()
+        return [o for o in gc.get_objects() if isinstance(o, Chain)]
+
+    others, revs = chains(), list[set[int]]()
+
+    async def change(board: StateBoard) -> None:
+        for mirror in (True, False):
+            await board.execute((SetProcessor("view", params={"mirror": mirror}),))
+        await asyncio.sleep(0.3)  # frames under way end with what they began with
+        revs.append({chain.rev for chain in chains() if chain not in others})
+
+    def soon(a: App) -> None:
+        a.on_ready = lambda board: tasks.append(asyncio.ensure_future(change(board)))
+
+    tasks: list[asyncio.Future[None]] = []
+    run(app(tmp_path, film(60)), soon)
+
+    assert revs == [{2}]
 
 
 def test_a_toggle_from_outside_reaches_the_running_chain(tmp_path: Path) -> None:
