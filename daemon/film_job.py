@@ -34,6 +34,7 @@ from ..sinks.segments import Print, SegmentWriter, even
 from ..sinks.video import CONTAINERS
 from .film_finish import Finish
 from .film_frames import FilmOptions, Told, frames
+from .interruption import Interruption
 from .journal import Journal
 from .line import Shot
 from .offline import Offline
@@ -262,10 +263,12 @@ class FilmJob:
         tally, part, drawn, faces = finish.tally, -1, 0, told.faces
         try:
             with (
+                Interruption() as interruption,
                 closing(offline.run(shots, room, cost)) as pictures,
                 closing(finish.frames(pictures, room)) as film_frames,
             ):
                 for shown in film_frames:
+                    interruption.obey()
                     if shown.part != part:
                         if writer is not None:
                             ended = writer.finish()

@@ -14,12 +14,14 @@ class Interruption:
 
     Python calls their handlers between any two instructions of the main thread. Where these raise, as the usual ones
     do, that is also between taking a `threading.Condition` and the block that gives it back: nobody gets it again,
-    and who waits for the other threads waits for ever. Whoever insists is obeyed at once all the same.
+    and who waits for the other threads waits for ever. Whoever insists is obeyed at once all the same. One within
+    another's block obeys for both.
     """
 
     def __init__(self) -> None:
         self._usual: dict[int, Any] = {}
         self._noted: list[int] = []
+        self._around: Interruption | None = None
 
     def __enter__(self) -> "Interruption":
         if threading.current_thread() is threading.main_thread():
@@ -27,6 +29,8 @@ class Interruption:
                 usual = signal.getsignal(number)
                 if callable(usual):  # what ends the process without Python's help, or is ignored, stays so
                     self._usual[number] = usual
+                    around = getattr(usual, "__self__", None)
+                    self._around = around if isinstance(around, Interruption) else None
                     signal.signal(number, self._note)
         return self
 
@@ -45,8 +49,16 @@ class Interruption:
             number = self._noted[0]
             self._noted.clear()
             self._usual[number](number, None)
+        if self._around is not None:
+            self._around.obey()
 
     def _note(self, number: int, frame: Any) -> None:
         self._noted.append(number)
         if len(self._noted) > _PATIENCE:
+            self._obey_at_once(number, frame)
+
+    def _obey_at_once(self, number: int, frame: Any) -> None:
+        if self._around is not None:
+            self._around._obey_at_once(number, frame)
+        else:
             self._usual[number](number, frame)

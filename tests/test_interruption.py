@@ -1,13 +1,27 @@
 """Ctrl-C while threads share their locks."""
 
 import signal
+import sys
 import threading
 from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
+from films import make_film
+from interruptions import interrupted_everywhere, threads_left
+from pipewire_session import wait_until
+from test_film_job import QUICK, NoFace
 
+from faceswapd.core.meter import Meter
+from faceswapd.daemon.film_job import FilmJob
 from faceswapd.daemon.interruption import Interruption
+from faceswapd.daemon.studio import Studio
+from faceswapd.inference.pool import Pool
+from faceswapd.processors.chain import Chain
+from faceswapd.trust.disclosure import Disclosure
 
 
 class EndedError(Exception):
@@ -62,6 +76,49 @@ def test_whoever_insists_is_obeyed_at_once() -> None:
     assert over == [0, 1, 2]
 
 
+@pytest.mark.parametrize("at", ["inner", "leaving", "outer"])
+def test_one_within_another_obeys_for_both(at: str) -> None:
+    over = list[str]()
+
+    def both() -> None:
+        with Interruption() as outer:
+            with Interruption() as inner:
+                signal.raise_signal(signal.SIGINT)
+                over.append("kept")
+                if at == "inner":
+                    inner.obey()
+                over.append("leaves")
+            over.append("left")
+            signal.raise_signal(signal.SIGINT)
+            outer.obey()
+
+    def one_after_another() -> None:
+        with Interruption() as outer:
+            with Interruption():
+                over.append("kept")
+            signal.raise_signal(signal.SIGINT)
+            over.append("leaves")
+            outer.obey()
+
+    with pytest.raises(EndedError):
+        (one_after_another if at == "outer" else both)()
+    assert over == (["kept"] if at == "inner" else ["kept", "leaves"])
+
+
+def test_whoever_insists_within_two_is_obeyed_as_soon_as_within_one() -> None:
+    over = list[int]()
+
+    def insist() -> None:
+        with Interruption(), Interruption():
+            for n in range(5):
+                signal.raise_signal(signal.SIGINT)
+                over.append(n)
+
+    with pytest.raises(EndedError):
+        insist()
+    assert over == [0, 1]
+
+
 def test_what_is_not_handled_by_python_stays() -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(signal, "getsignal", lambda _number: signal.SIG_DFL)
@@ -82,3 +139,26 @@ def test_in_another_thread_it_leaves_signals_alone() -> None:
     thread.start()
     thread.join()
     assert found == [signal.getsignal(signal.SIGINT)]
+
+
+@pytest.mark.timeout(60)
+def test_ctrl_c_at_any_instruction_ends_a_film_with_drawn_frames_and_its_threads(tmp_path: Path) -> None:
+    source, over = make_film(tmp_path / "a.mp4", 6), 0
+    options = msgspec.structs.replace(QUICK, interpolate=Fraction(60))
+
+    def film() -> None:
+        pool, target = Pool("drawing", 2), tmp_path / "b.mp4"
+        studio = Studio(Chain(), pool, Disclosure(), NoFace)
+        target.unlink(missing_ok=True)
+        try:
+            FilmJob(source, target, studio, options, Meter()).run()
+        finally:
+            trace = sys.gettrace()
+            sys.settrace(None)  # the end of the pool is the house's
+            pool.close()
+            wait_until(lambda: not threads_left("drawing", "offline"))
+            sys.settrace(trace)
+
+    for interrupted in interrupted_everywhere(film, 40):
+        over += interrupted
+    assert over

@@ -1,19 +1,15 @@
 """Work side by side, handed out in its order; and Ctrl-C at any instruction of whoever waits for it."""
 
 import argparse
-import signal
-import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from types import FrameType
-from typing import Any
 
 import cv2
 import numpy as np
 import pytest
+from interruptions import interrupted_everywhere, threads_left
 from rich.console import Console
 from test_film_job import step
 from test_film_job import studio as studio
@@ -78,60 +74,12 @@ def test_without_work_there_is_nothing() -> None:
     assert list(outcomes([])) == []
 
 
-@contextmanager
-def ctrl_c_after(instructions: int) -> Iterator[Callable[[], int]]:
-    """SIGINT at the main thread's instruction of this number, of those of Python in the block; gives how many were
-    left. A signal's handler runs between any two: no time after which it is sent would reach them all."""
-    before, trace, left = (
-        signal.signal(signal.SIGINT, signal.default_int_handler),
-        sys.gettrace(),
-        instructions,
-    )
-
-    def counted(frame: FrameType, _event: str, _arg: Any) -> Any:
-        nonlocal left
-        if "weakref" in frame.f_code.co_filename:  # what a callback of the interpreter raises is lost
-            return None
-        frame.f_trace_opcodes = True
-        left -= 1
-        if left == 0:
-            sys.settrace(None)
-            signal.raise_signal(signal.SIGINT)
-        return counted
-
-    try:
-        sys.settrace(counted)
-        yield lambda: left
-    finally:
-        sys.settrace(trace)
-        signal.signal(signal.SIGINT, before)
-
-
-def interrupted_everywhere(work: Callable[[], object], times: int) -> Iterator[bool]:
-    """Does it so many times, each time interrupted somewhere else, over all its length; gives whether it was."""
-    with ctrl_c_after(1 << 60) as left:
-        work()
-        length = (1 << 60) - left()
-    for n in range(times):
-        try:
-            with ctrl_c_after(1 + n * length // times):
-                work()
-        except KeyboardInterrupt:
-            yield True
-        else:
-            yield False
-
-
-def hands_left() -> list[str]:
-    return [t.name for t in threading.enumerate() if t.name.startswith(("row ", "picture "))]
-
-
 @pytest.mark.timeout(60)
 def test_ctrl_c_at_any_instruction_leaves_no_thread_behind() -> None:
     over = 0
     for interrupted in interrupted_everywhere(lambda: list(outcomes([lambda: 1] * 5)), 150):
         over += interrupted
-        assert hands_left() == []
+        assert threads_left("row ", "picture ") == []
     assert over
 
 
@@ -158,7 +106,7 @@ def test_ctrl_c_at_any_instruction_leaves_every_picture_whole_or_absent(
 
     for interrupted in interrupted_everywhere(process, 60):
         over += interrupted
-        assert hands_left() == []
+        assert threads_left("row ", "picture ") == []
         for path in out.rglob("*"):
             assert (np.asarray(cv2.imread(str(path))) == 255 - int(path.stem)).all()
             path.unlink()
