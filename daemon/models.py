@@ -33,7 +33,7 @@ class Row(msgspec.Struct, frozen=True):
     task: str
     licence: str
     state: State
-    """here, broken (its file is not the one that came), pull (it can be pulled) or add (its file has to be added)."""
+    """here, broken (`models verify` says why), pull (it can be pulled) or add (its file has to be added)."""
     size: int = 0
     sha256: str = ""
     needs: tuple[str, ...] = ()
