@@ -45,7 +45,7 @@ def pull(shelf: Shelf, model: str, accepted: str, progress: Progress = lambda _h
     if not entry.url or not entry.sha256:
         raise shelf.missing(model)
     shelf.check_free(model)
-    part = shelf.folder / f".part-{model}"
+    part = shelf.part(model)
     try:
         shelf.folder.mkdir(parents=True, exist_ok=True)
         with part.open("ab", buffering=0) as file:

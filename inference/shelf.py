@@ -169,12 +169,19 @@ class Shelf:
         if self._own(name).exists():
             raise UsageError(f"a model is called {name} already", f"faceswapd models remove {name}")
 
+    def part(self, model: str) -> Path:
+        """The file of a download that is under way, or was broken off."""
+        return self.folder / f".part-{model}"
+
     def remove(self, model: str) -> None:
-        """Raises ModelError for one that is not here."""
-        home = self._own(model)
-        if not home.is_dir():
+        """With what a broken download has left. Raises ModelError for one of which nothing is here."""
+        home, part = self._own(model), self.part(model)
+        if not home.is_dir() and not (model in self.known and part.is_file()):
             raise self.missing(model)
         try:
+            part.unlink(missing_ok=True)
+            if not home.is_dir():
+                return
             grave = Path(tempfile.mkdtemp(prefix=_NEW, dir=self.folder))
             home.rename(grave / model)
             shutil.rmtree(grave)

@@ -125,6 +125,11 @@ def test_an_interruption_keeps_what_has_come(tmp_path: Path, site: Site) -> None
     site.stalled.set()
     assert (to.folder / ".part-arc").read_bytes() == CONTENT[:50_000]
 
+    to.remove("arc")
+    assert list(to.folder.iterdir()) == [], "who does not want it any more has his disk back"
+    with pytest.raises(ModelError, match="arc is not here"):
+        to.remove("arc")
+
 
 def test_a_whole_part_is_not_fetched_again(tmp_path: Path, site: Site) -> None:
     to = shelf(tmp_path, site)
