@@ -51,6 +51,7 @@ class Trial:
 
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 4
+        options.enable_cpu_mem_arena = False  # it would keep what a run of the largest enhancers took
         session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
         outputs = [o.name for o in session.get_outputs()]
         self._run = lambda fed: dict(zip(outputs, session.run(outputs, fed), strict=True))
@@ -118,7 +119,7 @@ def _edges(content: bytes, source: str, inputs: Sequence[Found], whole: Trial) -
 def _batches(
     content: bytes, source: str | None, edges: Sequence[Found], inputs: Sequence[Found], whole: Trial
 ) -> bool:
-    samples = [_sample(inputs, seed) for seed in (1, 2, 3)]
+    samples = [_sample(inputs, seed) for seed in (1, 2)]
     shared: dict[str, Any] = {}
     if edges and source:
         halves = cut(Graph(content), source)
