@@ -19,6 +19,8 @@ NAMES = {"opus": "libopus", "vorbis": "libvorbis", "mp3": "libmp3lame"}
 _PER_CHANNEL = 80_000
 """Bits per second: no difference is heard with AAC or Opus."""
 _OPUS_HZ = 48_000
+_ROUNDED_S = Fraction(2, 1000)
+"""A gap that is shorter is none."""
 
 
 def check(codec: str) -> None:
@@ -80,20 +82,58 @@ class Sound:
             self.stream.codec_context.open()
         except (ValueError, av.FFmpegError, UnknownCodecError) as error:
             raise UsageError(f"sound as {codec} in {film.format.name}: {error}", "try aac or opus") from None
-        context = self.stream.codec_context
-        self._resampler = AudioResampler(
-            context.format.name, context.layout.name, context.rate, context.frame_size or None
-        )
+        self._resampler = self._made()
+        self._form: tuple[str, str, int] | None = None
+        self._end: int | None = None
 
     def encoded(self, packet: Any) -> Iterator[Any]:
         """The film's packets for one of the original, or for its end (None). One that is damaged gives none."""
         try:
             frames = packet.decode() if packet is not None else [None]
-        except av.error.InvalidDataError:
+        except av.FFmpegError:
             return
         for frame in frames:
+            self._prepare(frame)
             for part in self._resampler.resample(frame):
-                part.time_base = Fraction(1, part.sample_rate)
-                yield from self.stream.encode(part)
+                self._time(part)
+                if self._follows(part):
+                    yield from self.stream.encode(part)
         if packet is None:
             yield from self.stream.encode(None)
+
+    def _prepare(self, frame: Any) -> None:
+        """Broadcasts change their channels in the middle: what was held of a packet before that is lost."""
+        if frame is None:
+            return
+        form = frame.format.name, frame.layout.name, frame.sample_rate
+        if self._form not in (None, form):
+            self._resampler = self._made()
+        self._form = form
+
+    @staticmethod
+    def _time(part: Any) -> None:
+        """Its time in samples: where only its length was changed it has the original's time base."""
+        base = Fraction(1, part.sample_rate)
+        if part.pts is not None and part.time_base:
+            part.pts = round(part.pts * Fraction(part.time_base) / base)
+        part.time_base = base
+
+    def _follows(self, part: Any) -> bool:
+        """Times are rounded in Matroska, and where clocks are wrong sound overlaps: what lies more than half before the
+        end of what was is left out, else it begins there."""
+        if part.pts is None:
+            return True
+        if self._end is not None:
+            gap = part.pts - self._end
+            if gap < -part.samples // 2:
+                return False
+            if gap < _ROUNDED_S * part.sample_rate:
+                part.pts = self._end
+        self._end = part.pts + part.samples
+        return True
+
+    def _made(self) -> AudioResampler:
+        context = self.stream.codec_context
+        return AudioResampler(
+            context.format.name, context.layout.name, context.rate, context.frame_size or None
+        )

@@ -2,13 +2,15 @@
 
 from collections.abc import Iterator
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
 from av.audio.stream import AudioStream
-from films import make_film
+from av.video.stream import VideoStream
+from films import make_film, stripes
 from test_film_job import NoFace, left, run
 
 from faceswapd.core.errors import UsageError
@@ -81,6 +83,73 @@ def test_what_the_film_cannot_have_is_said_before_it_is_encoded(
     job.look()
     assert job.told.audio == "libopus"
     assert left(tmp_path) == ["a.mp4"]
+
+
+def test_sound_that_keeps_its_rate_keeps_its_times(studio: Studio, tmp_path: Path) -> None:
+    """Matroska counts milliseconds, and nothing but the length of a packet changes."""
+    make_film(tmp_path / "v.mkv", 60)
+    with av.open(tmp_path / "v.mkv") as film, av.open(tmp_path / "a.mkv", "w") as file:
+        video, audio = (
+            file.add_stream_from_template(film.streams.video[0]),
+            file.add_stream("aac", rate=48_000),
+        )
+        assert isinstance(audio, AudioStream)
+        audio.layout = "stereo"
+        for packet in film.demux(video=0):
+            if packet.size:
+                packet.stream = video
+                file.mux(packet)
+        for n in (*range(30), *range(50, 90)):  # and there is a hole
+            part = av.AudioFrame.from_ndarray(np.zeros((2, 1024), np.float32), "fltp", "stereo")
+            part.sample_rate, part.pts, part.time_base = 48_000, n * 1024, Fraction(1, 48_000)
+            file.mux(audio.encode(part))
+        file.mux(audio.encode(None))
+    run(studio, tmp_path / "a.mkv", tmp_path / "b.mkv", FilmOptions(sound_codec="aac"))
+
+    def heard(path: Path) -> list[float]:
+        with av.open(path) as file:
+            return [float((f.pts or 0) * (f.time_base or 1)) for f in file.decode(audio=0)]
+
+    before, after = heard(tmp_path / "a.mkv"), heard(tmp_path / "b.mkv")
+    assert after[-1] == pytest.approx(before[-1], abs=0.05)
+    for times in (before, after):
+        assert max(b - a for a, b in pairwise(times)) == pytest.approx(21 * 1024 / 48_000, abs=0.03)
+
+
+def test_sound_that_changes_and_overlaps_in_the_middle_is_encoded_to_its_end(
+    studio: Studio, tmp_path: Path
+) -> None:
+    """As a broadcast does: two channels, then one; and a clock that goes back a little."""
+    parts = []
+    for n, layout in enumerate(("stereo", "mono", "stereo")):
+        with av.open(tmp_path / f"{n}.ts", "w") as file:
+            video, audio = file.add_stream("mpeg2video", rate=25), file.add_stream("mp2", rate=48_000)
+            assert isinstance(video, VideoStream)
+            assert isinstance(audio, AudioStream)
+            video.width, video.height, video.pix_fmt, audio.layout = 64, 48, "yuv420p", layout
+            for at in range(25):
+                picture = av.VideoFrame.from_ndarray(stripes(at), "bgr24").reformat(format="yuv420p")
+                picture.pts = at + n * 24
+                file.mux(video.encode(picture))
+            form = audio.codec_context.format.name
+            channels = len(audio.layout.channels)
+            for at in range(42):
+                shape = (channels, 1152) if form.endswith("p") else (1, 1152 * channels)
+                part = av.AudioFrame.from_ndarray(np.zeros(shape, np.int16), form, layout)
+                part.sample_rate, part.pts = 48_000, at * 1152 + n * 46_080
+                part.time_base = Fraction(1, 48_000)
+                file.mux(audio.encode(part))
+            for stream in (video, audio):
+                file.mux(stream.encode(None))
+        parts.append((tmp_path / f"{n}.ts").read_bytes())
+    (tmp_path / "a.ts").write_bytes(b"".join(parts))
+    for out, codec in (("b.mp4", "aac"), ("c.mkv", "opus")):
+        told = run(studio, tmp_path / "a.ts", tmp_path / out, FilmOptions(sound_codec=codec))
+        assert told.audio == codec
+        with av.open(tmp_path / out) as file:
+            ends = [float((f.pts or 0) * (f.time_base or 1)) for f in file.decode(audio=0)]
+        assert ends == sorted(set(ends))
+        assert ends[-1] == pytest.approx(2 * 0.96 + 42 * 1152 / 48_000, abs=0.1)
 
 
 def test_attachments_that_do_not_fit_are_named(studio: Studio, tmp_path: Path) -> None:
