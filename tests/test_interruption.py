@@ -5,13 +5,14 @@ import sys
 import threading
 from collections.abc import Iterator
 from fractions import Fraction
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 from films import make_film
-from interruptions import interrupted_everywhere, threads_left
+from interruptions import LOST, interrupted_everywhere, threads_left
 from pipewire_session import wait_until
 from test_film_job import QUICK, NoFace
 
@@ -142,14 +143,14 @@ def test_in_another_thread_it_leaves_signals_alone() -> None:
 
 
 @pytest.mark.timeout(60)
+@pytest.mark.filterwarnings(LOST)
 def test_ctrl_c_at_any_instruction_ends_a_film_with_drawn_frames_and_its_threads(tmp_path: Path) -> None:
     source, over = make_film(tmp_path / "a.mp4", 6), 0
-    options = msgspec.structs.replace(QUICK, interpolate=Fraction(60))
+    options, number = msgspec.structs.replace(QUICK, interpolate=Fraction(60)), count()
 
     def film() -> None:
-        pool, target = Pool("drawing", 2), tmp_path / "b.mp4"
+        pool, target = Pool("drawing", 2), tmp_path / f"{next(number)}.mp4"
         studio = Studio(Chain(), pool, Disclosure(), NoFace)
-        target.unlink(missing_ok=True)
         try:
             FilmJob(source, target, studio, options, Meter()).run()
         finally:

@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from interruptions import interrupted_everywhere, threads_left
+from interruptions import LOST, interrupted_everywhere, threads_left
 from rich.console import Console
 from test_film_job import step
 from test_film_job import studio as studio
@@ -75,6 +75,7 @@ def test_without_work_there_is_nothing() -> None:
 
 
 @pytest.mark.timeout(60)
+@pytest.mark.filterwarnings(LOST)
 def test_ctrl_c_at_any_instruction_leaves_no_thread_behind() -> None:
     over = 0
     for interrupted in interrupted_everywhere(lambda: list(outcomes([lambda: 1] * 5)), 150):
@@ -84,6 +85,7 @@ def test_ctrl_c_at_any_instruction_leaves_no_thread_behind() -> None:
 
 
 @pytest.mark.timeout(60)
+@pytest.mark.filterwarnings(LOST)
 def test_ctrl_c_at_any_instruction_leaves_every_picture_whole_or_absent(
     studio: Studio, tmp_path: Path
 ) -> None:
