@@ -1,11 +1,12 @@
 """The times of a stream that its file does not tell well: a clock that jumps, as in transport streams that were cut,
 joined or interrupted; an order of decoding in place of times, as in AVI."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import Any
 
 from av.container import InputContainer
+from av.packet import Packet
 from av.video.stream import VideoStream
 
 BACK_S = Fraction(1, 10)
@@ -29,7 +30,7 @@ def breaks(container: InputContainer, stream: VideoStream) -> tuple[Fraction, ..
     shifts: list[Fraction] = []
     last: int | None = None
     end, shift = Fraction(0), Fraction(0)
-    for packet in container.demux(stream):
+    for packet in _packets(container, stream):
         if packet.dts is None:
             continue
         begin = packet.dts if packet.pts is None else packet.pts
@@ -40,6 +41,13 @@ def breaks(container: InputContainer, stream: VideoStream) -> tuple[Fraction, ..
             end = Fraction(0)
         last, end = packet.dts, max(end, begin + shift + (packet.duration or step))
     return tuple(shifts)
+
+
+def _packets(container: InputContainer, stream: VideoStream) -> "Iterator[Packet[Any]]":
+    try:
+        yield from container.demux(stream)
+    except IndexError:  # see `decode.decoded`
+        return
 
 
 class Believed:

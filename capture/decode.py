@@ -87,8 +87,8 @@ def decoded(
             if packet is None:
                 return
             frames: list[Any] = packet.decode()
-        except av.error.EOFError:
-            return
+        except (av.error.EOFError, IndexError):
+            return  # PyAV trips over streams that came in the middle, but only when all that it knows has come out
         except av.error.InvalidDataError as error:
             broken += 1
             damaged(error, broken)

@@ -4,18 +4,20 @@ import io
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import av
+import av.error
 import structlog
 from av.container import OutputContainer
 from av.packet import Packet
 from av.rational import AVRational
 from av.video.stream import VideoStream
 
+from ..core.errors import UsageError
 from .niceness import kept_priority
 from .segments import FORMAT, Print, Segment, full, video_stream
 from .sound import USUAL, Sound
@@ -84,8 +86,18 @@ def assemble(
                 _describe(source, film, stream, window)
             pictures = _pictures(segments, stream, print_.time_base, window)
             others = _packets(source, pairs, window)
+            damaged = 0
             for packet in _by_time(pictures, others):
-                film.mux_one(packet)
+                try:
+                    film.mux_one(packet)
+                except av.error.InvalidDataError:  # sound of a broadcast that was received badly
+                    if packet.stream is stream:
+                        raise
+                    damaged += 1
+            if damaged:
+                carried = replace(
+                    carried, left_out=(*carried.left_out, f"{damaged} damaged packets beside the pictures")
+                )
         with part.open("rb+") as disk:
             os.fsync(disk.fileno())
         part.replace(path)
@@ -168,7 +180,13 @@ def _carry(
             copy = pairs[stream.index].stream
             converted.append(f"subtitles {known} became {pairs[stream.index].codec}")
         elif anew:
-            pairs[stream.index] = Sound(stream, film, anew)
+            try:
+                pairs[stream.index] = Sound(stream, film, anew)
+            except UsageError:
+                if codec != "copy":
+                    raise
+                left_out.append(f"audio {known}, which cannot be read")
+                continue
             copy = pairs[stream.index].stream
         elif copy is None:
             left_out.append(f"{stream.type} {known}")
@@ -261,7 +279,7 @@ def _packets(source: Any, pairs: dict[int, Any], window: Window) -> "Iterator[Pa
     clocks = {i: window.at(source.streams[i].time_base) for i in pairs}
     last: dict[int, int] = {}
     late: set[int] = set()
-    for packet in source.demux([source.streams[i] for i in pairs]):
+    for packet in _demuxed(source, [source.streams[i] for i in pairs]):
         if packet.dts is None and packet.pts is None:
             continue
         index, base = packet.stream.index, Fraction(packet.time_base)
@@ -293,6 +311,13 @@ def _packets(source: Any, pairs: dict[int, Any], window: Window) -> "Iterator[Pa
     for to in pairs.values():
         if isinstance(to, Sound):
             yield from to.encoded(None)
+
+
+def _demuxed(source: Any, streams: list[Any]) -> "Iterator[Packet[Any]]":
+    try:
+        yield from source.demux(streams)
+    except IndexError:
+        return  # PyAV trips over streams that came in the middle, but only when all that it knows has come out
 
 
 _STEP_S = Fraction(1, 1000)

@@ -4,13 +4,14 @@ from collections.abc import Iterator
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
 import pytest
 from av.audio.stream import AudioStream
 from av.video.stream import VideoStream
-from films import make_film, stripes
+from films import make_film, sound, stripes
 from test_film_job import NoFace, left, run
 
 from faceswapd.core.errors import UsageError
@@ -21,6 +22,7 @@ from faceswapd.daemon.film_job import FilmJob
 from faceswapd.daemon.studio import Studio
 from faceswapd.inference.pool import Pool
 from faceswapd.processors.chain import Chain
+from faceswapd.sinks import assemble
 from faceswapd.trust.disclosure import Disclosure
 
 
@@ -150,6 +152,27 @@ def test_sound_that_changes_and_overlaps_in_the_middle_is_encoded_to_its_end(
             ends = [float((f.pts or 0) * (f.time_base or 1)) for f in file.decode(audio=0)]
         assert ends == sorted(set(ends))
         assert ends[-1] == pytest.approx(2 * 0.96 + 42 * 1152 / 48_000, abs=0.1)
+
+
+def test_damaged_sound_is_left_out_and_counted(
+    studio: Studio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, whole = make_film(tmp_path / "a.ts", 30, sound=True), assemble._demuxed
+
+    def received_badly(*args: Any) -> Iterator[Any]:
+        for n, packet in enumerate(whole(*args)):
+            if n == 5:
+                bad = av.Packet(b"\xff" * 40)
+                bad.pts, bad.dts, bad.time_base = packet.pts, packet.dts, packet.time_base
+                bad.stream = packet.stream
+                yield bad
+            else:
+                yield packet
+
+    monkeypatch.setattr(assemble, "_demuxed", received_badly)
+    told = run(studio, source, tmp_path / "b.mp4")
+    assert "left out: 1 damaged packets beside the pictures" in told.notes
+    assert len(sound(tmp_path / "b.mp4")) == len(sound(source)) - 1
 
 
 def test_attachments_that_do_not_fit_are_named(studio: Studio, tmp_path: Path) -> None:

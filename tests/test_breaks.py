@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import av
 import msgspec
@@ -11,7 +12,8 @@ import pytest
 from films import make_film, numbers, sound, times
 from test_film_job import QUICK, Interrupt, NoFace, run
 
-from faceswapd.capture.breaks import Believed, Unbroken
+from faceswapd.capture.breaks import Believed, Unbroken, breaks
+from faceswapd.capture.decode import decoded
 from faceswapd.capture.film import Film
 from faceswapd.core.meter import Meter
 from faceswapd.daemon.film_job import FilmJob
@@ -130,3 +132,33 @@ def test_b_frames_in_avi_are_shown_evenly(studio: Studio, tmp_path: Path) -> Non
     run(studio, tmp_path / "a.avi", tmp_path / "b.mp4")
     assert numbers(tmp_path / "b.mp4") == list(range(40))
     assert {b - a for a, b in pairwise(times(tmp_path / "b.mp4")[2:])} == {Fraction(1, 30)}
+
+
+def test_streams_that_come_in_the_middle_end_nothing(studio: Studio, tmp_path: Path) -> None:
+    one = make_film(tmp_path / "a.ts", 30).read_bytes()
+    other = make_film(tmp_path / "b.ts", 30, sound=True).read_bytes()
+    (tmp_path / "c.ts").write_bytes(one + other)
+    run(studio, tmp_path / "c.ts", tmp_path / "d.mp4")
+    assert numbers(tmp_path / "d.mp4") == 2 * [*range(30)]
+
+
+def test_an_end_that_pyav_trips_over_is_one(tmp_path: Path) -> None:
+    class Tripping:
+        def __init__(self, container: Any) -> None:
+            self.container = container
+
+        def demux(self, streams: Any) -> Iterator[Any]:
+            yield from self.container.demux(streams)
+            raise IndexError("list index out of range")
+
+    def failed(reason: str) -> Exception:
+        return AssertionError(reason)
+
+    source = make_film(tmp_path / "a.ts", 30)
+    with av.open(source) as file:
+        tripping: Any = Tripping(file)
+        frames = decoded(tripping, file.streams.video[0], damaged=lambda *_: None, failed=failed)
+        assert len(list(frames)) == 30
+    with av.open(source) as file:
+        tripping = Tripping(file)
+        assert breaks(tripping, file.streams.video[0]) == ()
