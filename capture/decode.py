@@ -82,6 +82,7 @@ def decoded(
     broken = 0
     packets = container.demux(stream)
     while True:
+        packet: Any = None
         try:
             packet = next(packets, None)
             if packet is None:
@@ -89,14 +90,15 @@ def decoded(
             frames: list[Any] = packet.decode()
         except (av.error.EOFError, IndexError):
             return  # PyAV trips over streams that came in the middle, but only when all that it knows has come out
-        except av.error.InvalidDataError as error:
+        except av.error.FFmpegError as error:
+            # Reading breaks off with other errors than those of what was read.
+            if packet is None and not isinstance(error, av.error.InvalidDataError):
+                raise failed(error.strerror or str(error)) from None
             broken += 1
             damaged(error, broken)
             if broken >= BROKEN:
                 raise failed("") from None
             continue
-        except av.error.FFmpegError as error:
-            raise failed(error.strerror or str(error)) from None
         if frames:
             broken = 0
         yield from frames
