@@ -35,6 +35,7 @@ class Row(msgspec.Struct, frozen=True):
     state: State
     """here, broken (`models verify` says why), pull (it can be pulled) or add (its file has to be added)."""
     size: int = 0
+    """Bytes of its file: of the one that is here, else as they are stated of it; 0 where nobody states them."""
     sha256: str = ""
     needs: tuple[str, ...] = ()
     serves: str = ""
@@ -87,7 +88,8 @@ def _list(shelf: Shelf, as_json: bool) -> int:
         if name not in here:
             task = family_of(entry.family).task
             state: State = "pull" if entry.url else "add"
-            rows.append(Row(name, entry.family, task, entry.licence, state, 0, entry.sha256, entry.needs))
+            about = (entry.licence, state, entry.size, entry.sha256, entry.needs)
+            rows.append(Row(name, entry.family, task, *about))
     for pack in packs.PACKS:
         place = packs.folder(pack)
         size = sum(p.stat().st_size for p in place.glob("*.onnx"))
@@ -95,7 +97,7 @@ def _list(shelf: Shelf, as_json: bool) -> int:
     if as_json:
         sys.stdout.write(msgspec.json.encode(rows).decode() + "\n")
         return 0
-    table = Table(box=None)
+    table = Table(box=None, pad_edge=False)
     for column in ("model", "task", "licence", "state"):
         table.add_column(column, no_wrap=column != "state")
     for row in rows:
@@ -110,6 +112,8 @@ def _state_words(row: Row) -> str:
             return f"here, {row.size / 1e6:.0f} MB" + (f", serves as {row.serves}" if row.serves else "")
         case "broken":
             return f"broken: models verify {row.model}"
+        case "pull" if row.size:
+            return f"models pull, {row.size / 1e6:.0f} MB"
     return f"models {row.state}"
 
 
@@ -141,7 +145,7 @@ def _pull(shelf: Shelf, args: argparse.Namespace) -> Card:
     _accept(args.model, entry.licence, args.accept_licence)
     columns = ("{task.description}", BarColumn(), DownloadColumn(), TransferSpeedColumn())
     with Progress(*columns, console=Console(stderr=True), disable=args.json) as progress:
-        task = progress.add_task(args.model, total=None)
+        task = progress.add_task(args.model, total=entry.size or None)
 
         def show(here: int, total: int) -> None:
             progress.update(task, completed=here, total=total or None)

@@ -22,13 +22,15 @@ class Known(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     licence: str
     """In one word."""
     sha256: str = ""
-    """Empty where no trustworthy digest is known: such a model is added from a file, not pulled."""
+    """Empty where no trustworthy digest is known. Without a url a file with another one is taken all the same."""
     url: str = ""
     """Where `models pull` gets it; empty where nobody offers it in a way that can be relied upon."""
     origin: str = ""
     """Where a user gets it otherwise, in words."""
     needs: tuple[str, ...] = ()
     """Models that it does nothing without."""
+    size: int = 0
+    """Bytes; 0 where nobody states it."""
 
 
 class _Catalogue(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -1,6 +1,7 @@
 """Brings a model file from the network: under another name until it is whole and its SHA-256 is right."""
 
 import hashlib
+import shutil
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -34,9 +35,9 @@ def pull(shelf: Shelf, model: str, accepted: str, progress: Progress = lambda _h
     """Downloads a model of the catalogue and adds it; what an earlier try has left is gone on with.
 
     `accepted` is the day on which its licence was accepted. Blocks. Raises ModelError for a name that cannot be
-    pulled or a file with a wrong SHA-256 (which is thrown away), MissingInputError when the network fails,
-    NoDeviceError where no server is reached, BusyError where another pull of it is under way, and ConfigError for a
-    folder that cannot be written.
+    pulled, a file with a wrong SHA-256 (which is thrown away) or a server that offers another size than the
+    catalogue's, MissingInputError when the network fails, NoDeviceError where no server is reached, BusyError where
+    another pull of it is under way, and ConfigError for a folder that cannot be written or has no room for it.
     """
     entry = shelf.known.get(model)
     if entry is None:
@@ -97,16 +98,27 @@ class _Redirects(HTTPRedirectHandler):
 
 
 def _fetch(entry: Known, file: FileIO, progress: Progress) -> None:
-    """Goes on with `file` from where it ends. Raises MissingInputError, and ConfigError for a full disk."""
+    """Goes on with `file` from where it ends.
+
+    Raises MissingInputError, ModelError for another size than the catalogue's, and ConfigError for a full disk.
+    """
     here = file.seek(0, SEEK_END)
     _check(entry.url)
+    _check_room(entry, file, entry.size, here)
     request = Request(entry.url, headers={"Range": f"bytes={here}-"} if here else {})  # noqa: S310 - checked
     try:
         with build_opener(_Redirects).open(request, timeout=_TIMEOUT_S) as answer:
-            if here and answer.status != 206:  # the server sends it from the start
-                here = file.truncate(0)
+            start = here if answer.status == 206 else 0
             length = answer.headers.get("Content-Length")
-            total = here + int(length) if length else 0
+            total = start + int(length) if length else entry.size
+            if entry.size and total != entry.size:
+                raise ModelError(
+                    f"{entry.url} offers {total} bytes, {entry.file} has {entry.size}",
+                    f"it is another file: faceswapd models add {entry.file}, if you have it from elsewhere",
+                )
+            if start < here:  # the server sends it from the start
+                here = file.truncate(0)
+            _check_room(entry, file, total, here)
             while chunk := answer.read1(_CHUNK):  # what is there, or an interruption costs a whole one
                 _write(file, chunk)
                 here += len(chunk)
@@ -138,6 +150,20 @@ def _write(file: FileIO, chunk: bytes) -> None:
             left = left[file.write(left) :]
     except OSError as error:
         raise _unwritten(Path(str(file.name)).parent, error) from error
+
+
+def _check_room(entry: Known, file: FileIO, total: int, here: int) -> None:
+    """Raises ConfigError for a disk without room for what is left of `total` bytes, and for its copy on the shelf."""
+    folder, needed = Path(str(file.name)).parent, 2 * total - here
+    try:
+        free = shutil.disk_usage(folder).free
+    except OSError as error:
+        raise _unwritten(folder, error) from error
+    if total and free < needed:
+        raise ConfigError(
+            f"{folder} has {free // 10**6} MB free, {entry.file} needs {-(-needed // 10**6)} MB",
+            "make room there, then try again",
+        )
 
 
 def _unwritten(folder: Path, error: OSError) -> ConfigError:

@@ -118,7 +118,7 @@ class Shelf:
             raise UsageError(f"{name!r} is no name for a model", "use a-z, 0-9, _, . and -: --name NAME")
         if name in PACKS:
             raise UsageError(f"{name} is the name of a pack of insightface's", "choose another: --name NAME")
-        if entry.sha256 and entry.sha256 != digest:
+        if entry.url and entry.sha256 != digest:
             raise ModelError(
                 f"{path} has the SHA-256 {digest}, {name} has {entry.sha256}",
                 "it is another version, or damaged: give it a name of its own with --name, "

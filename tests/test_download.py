@@ -1,5 +1,6 @@
 import hashlib
 import re
+import shutil
 import sys
 import threading
 from collections.abc import Iterator
@@ -27,12 +28,13 @@ SHA256 = hashlib.sha256(CONTENT).hexdigest()
 
 class Site(ThreadingHTTPServer):
     """Serves one file; `cut` ends the answer early, `stalled` lets it wait there, `ranges` says whether it can go on
-    in the middle."""
+    in the middle, `told` whether it says how much comes."""
 
     content = CONTENT
     cut: int | None = None
     stalled: threading.Event | None = None
     ranges = True
+    told = True
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
@@ -58,7 +60,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_error(416)
             return
         self.send_response(206 if start else 200)
-        self.send_header("Content-Length", str(len(site.content) - start))
+        if site.told:
+            self.send_header("Content-Length", str(len(site.content) - start))
         self.end_headers()
         self.wfile.write(site.content[start : site.cut])
         if site.stalled is not None:
@@ -78,9 +81,15 @@ def site() -> Iterator[Site]:
         thread.join()
 
 
-def shelf(tmp_path: Path, site: Site, sha256: str = SHA256, path: str = "model.onnx") -> Shelf:
+def shelf(tmp_path: Path, site: Site, sha256: str = SHA256, path: str = "model.onnx", size: int = 0) -> Shelf:
     url = f"http://127.0.0.1:{site.server_port}/{path}"
-    return Shelf(tmp_path / "models", {"arc": Known("arcface_112", "arc.onnx", "MIT", sha256, url)})
+    return Shelf(
+        tmp_path / "models", {"arc": Known("arcface_112", "arc.onnx", "MIT", sha256, url, size=size)}
+    )
+
+
+def has_room(monkeypatch: pytest.MonkeyPatch, free: int) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _folder: shutil._ntuple_diskusage(free, 0, free))
 
 
 def test_a_model_is_pulled_checked_and_put_in_its_place(tmp_path: Path, site: Site) -> None:
@@ -176,6 +185,57 @@ def test_a_model_that_two_have_added_at_once_is_the_firsts(
     with pytest.raises(UsageError, match="a model is called arc already"):
         one.add(path, "arc")
     assert [p.name for p in one.folder.iterdir()] == ["arc"]
+
+
+@pytest.mark.parametrize("there", [0, 100_000])
+def test_a_server_that_offers_another_size_is_refused_at_once(tmp_path: Path, site: Site, there: int) -> None:
+    to = shelf(tmp_path, site, size=len(CONTENT) + 1)
+    part = to.folder / ".part-arc"
+    if there:
+        to.folder.mkdir()
+        part.write_bytes(CONTENT[:there])
+    wrong = rf"offers {len(CONTENT)} bytes, arc\.onnx has {len(CONTENT) + 1}: .*models add arc\.onnx"
+
+    for ranges in (True, False):
+        site.ranges = ranges
+        with pytest.raises(ModelError, match=wrong):
+            pull(to, "arc", "", lambda *_: pytest.fail("nothing of it is to be written"))
+        assert (part.read_bytes() if there else b"") == CONTENT[:there], "what came before is kept"
+
+
+def test_a_server_that_does_not_say_how_much_comes_is_measured_by_what_is_known(
+    tmp_path: Path, site: Site
+) -> None:
+    to, site.told, site.cut = shelf(tmp_path, site, size=len(CONTENT)), False, 100_000
+    with pytest.raises(MissingInputError, match=f"ended after 100000 of {len(CONTENT)} bytes"):
+        pull(to, "arc", "")
+
+    seen: list[tuple[int, int]] = []
+    site.cut = None
+    pull(to, "arc", "", lambda here, whole: seen.append((here, whole)))
+    assert seen[-1] == (len(CONTENT), len(CONTENT))
+    assert to.read("arc") == CONTENT
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_disk_without_room_is_told_before_the_first_byte(
+    tmp_path: Path, site: Site, monkeypatch: pytest.MonkeyPatch, known: bool
+) -> None:
+    to = shelf(tmp_path, site, size=len(CONTENT) if known else 0)
+    needed = 2 * len(CONTENT)  # the download, and the copy that is made of it
+    has_room(monkeypatch, needed - 1)
+    words = (
+        rf"models has {(needed - 1) // 10**6} MB free, arc\.onnx needs {-(-needed // 10**6)} MB: make room"
+    )
+    with pytest.raises(ConfigError, match=words):
+        pull(to, "arc", "")
+    assert len(site.asked) == (not known), "nobody is asked where the catalogue says how much comes"
+    assert list(to.folder.iterdir()) == []
+
+    (to.folder / ".part-arc").write_bytes(CONTENT[:100_000])
+    has_room(monkeypatch, needed - 100_000)  # what is here already needs no room
+    pull(to, "arc", "")
+    assert to.read("arc") == CONTENT
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no disk that is always full")

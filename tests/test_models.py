@@ -32,9 +32,23 @@ def test_what_is_here_and_what_is_known_is_listed(home: Path, capsys: pytest.Cap
     assert rows["inswapper_128"]["state"] == "here"
     assert rows["inswapper_128"]["size"] == len(INSWAPPER)
     assert rows["inswapper_128"]["needs"] == ["w600k_r50"]
-    assert rows["w600k_r50"]["state"] == "pull"
-    assert rows["ghost_1_256"]["state"] == "add"
-    assert "InsightFace-NC" in spoken(capsys, "list")
+    assert (rows["w600k_r50"]["state"], rows["w600k_r50"]["size"]) == ("pull", 174383860)
+    assert (rows["ghost_1_256"]["state"], rows["ghost_1_256"]["size"]) == ("add", 0)
+    said = spoken(capsys, "list")
+    assert "InsightFace-NC" in said
+    assert "models pull, 174 MB" in said
+
+
+def test_a_digest_alone_does_not_make_a_model_one_that_can_be_pulled(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = {r["model"]: r for r in json.loads(spoken(capsys, "list", "--json"))}
+    row = rows["inswapper_128"]
+    assert row["sha256"]
+    assert (row["state"], row["size"]) == ("add", 554253681)
+    assert "models add inswapper_128.onnx" in spoken(capsys, "pull", "inswapper_128", code=78)
+    (line,) = [w for w in spoken(capsys, "list").splitlines() if w.startswith("inswapper_128 ")]
+    assert line.rstrip().endswith("models add")
 
 
 def test_files_are_verified_and_removed(home: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -108,12 +108,18 @@ def test_the_nearest_family_names_the_tensor_that_does_not_fit() -> None:
         recognise(inputs, [Found("output", "float32", (1, 3, 128, 128))], emap=False)
 
 
+def test_no_two_models_of_the_catalogue_are_one_file() -> None:
+    digests = [entry.sha256 for entry in known().values() if entry.sha256]
+    assert len(set(digests)) == len(digests)
+
+
 def test_every_model_of_the_catalogue_is_of_a_known_family_and_licence() -> None:
     for name, entry in known().items():
         assert family_of(entry.family).name == entry.family
         assert len(licence_text(entry.licence)) > len(entry.licence), name
         assert len(entry.sha256) in (0, 64)
-        assert bool(entry.url) == bool(entry.sha256), f"{name}: only what can be checked can be pulled"
+        assert entry.sha256 or not entry.url, f"{name}: only what can be checked can be pulled"
+        assert entry.sha256 or not entry.size, f"{name}: a size is that of one file"
         assert not entry.url or entry.url.startswith("https://")
         assert all(need in known() for need in entry.needs)
         assert entry.url or entry.origin, f"{name}: nobody is told where it is"

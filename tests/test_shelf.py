@@ -92,6 +92,21 @@ def test_another_version_of_a_known_model_is_refused_under_its_name(shelf: Shelf
     assert shelf.add(path, "own").family == "arcface_112"
 
 
+def test_another_build_of_a_model_that_nobody_offers_is_taken_under_its_name(
+    shelf: Shelf, tmp_path: Path
+) -> None:
+    assert shelf.known["inswapper_128"].sha256
+    card = shelf.add(put(tmp_path, "inswapper_128.onnx", INSWAPPER))
+
+    assert (card.model, card.family) == ("inswapper_128", "inswapper_128")
+    assert card.sha256 != shelf.known["inswapper_128"].sha256
+    assert shelf.read("inswapper_128") == INSWAPPER
+    with pytest.raises(ModelError, match="no initializer"):
+        shelf.add(
+            put(tmp_path, "inswapper_128.onnx", standins.swapper(128, "arcface_128", standins.UNIT_GREEN))
+        )
+
+
 def test_an_own_build_is_taken_where_a_known_model_is_asked_for(shelf: Shelf, tmp_path: Path) -> None:
     own = shelf.add(put(tmp_path, "w600k_r50.onnx", standins.recogniser()), serves="w600k_r50")
 
