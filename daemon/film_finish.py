@@ -19,16 +19,13 @@ from .studio import Studio
 
 _SHARE = 0.15
 """Of the memory limit that frames drawn between others may take; with less room, one is drawn at a time."""
-
-
 _LOOK = 6
 """Bytes of a pixel: what `Steadying` keeps of a frame, and of a third of it as numbers."""
-
-
 _CARRY = 36
-"""Bytes of a pixel that `Steadying` holds while it looks for a frame's motion, and _DRAWN while it draws, where nearly
-all of the picture was processed: 31.9 after the 3.9 of a look, and 23.9."""
+"""Bytes of a pixel that `Steadying` holds while it looks for a frame's motion, where nearly all of the picture was
+processed: 31.9 after the 3.9 of a look."""
 _DRAWN = 24
+"""The same while it draws: 23.9."""
 
 
 class Finish:
@@ -42,17 +39,14 @@ class Finish:
         self._studio, self._meter = studio, meter
         self._step = max(1, round(1 / print_.fps / print_.time_base))
         self.tally = Tally()
-        ahead = studio.pool.workers + 2
-        deep = "10" in print_.encoder.pix_fmt
-        most = studio.max_bytes
-        if most is not None and reserve(print_.size, ahead, studio.pool.workers, deep=deep) > _SHARE * most:
+        most, workers = studio.max_bytes, studio.pool.workers
+        ahead, deep = workers + 2, "10" in print_.encoder.pix_fmt
+        if most is not None and reserve(print_.size, ahead, workers, deep=deep) > _SHARE * most:
             ahead = 1
         self._ahead = ahead
         self._draw = _drawing(options.interpolate_model, print_, studio)
         self._steadied = Steadying(options.temporal_blend) if options.temporal_blend else None
-        self.reserve = (
-            reserve(print_.size, ahead, studio.pool.workers, deep=deep) if options.interpolate else 0
-        )
+        self.reserve = reserve(print_.size, ahead, workers, deep=deep) if options.interpolate else 0
         """Bytes that it holds."""
         self.per_pixel = self.at_work = 0
         """Bytes of a pixel that it holds of each frame under way, and that a worker holds while it looks at one."""

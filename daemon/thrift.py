@@ -23,9 +23,8 @@ _REST = 12
 """References, B-frames and pictures between threads."""
 _SHARE = 0.35
 """Of the limit that an encoder may take; the rest is for models and frames under way."""
-
-
 _LARGE = 1 << 20
+"""Bytes: smaller than most pictures, larger than what is asked for often."""
 _MMAP_THRESHOLD = -3
 """glibc's M_MMAP_THRESHOLD."""
 

@@ -85,7 +85,7 @@ def _encoded(suffix: str, pixels: Any, metadata: Mapping[int, bytes], params: li
     if suffix in (".tif", ".tiff"):
         content = _plainly(suffix, pixels, {}, params)
         icc, xmp = (raw.get(kind, b"") for kind in (cv2.IMAGE_METADATA_ICCP, cv2.IMAGE_METADATA_XMP))
-        return content and annotate.tiff(content, icc, xmp)
+        return content and annotate.tiff(content, icc, xmp) if icc or xmp else content
     if suffix == ".avif" and (profile := raw.pop(cv2.IMAGE_METADATA_ICCP, b"")):
         content = _plainly(suffix, pixels, raw, params)
         return content and annotate.avif(content, profile)
