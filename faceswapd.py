@@ -21,9 +21,9 @@ __version__ = "0.1.0"
 
 def main(argv: list[str] | None = None) -> int:
     """Runs the command line; returns the exit code (see `core.errors` for the table)."""
-    from faceswapd.daemon.cli import main as run  # late: `import faceswapd` alone must stay light
+    from faceswapd.daemon.cli import whole_process  # late: `import faceswapd` alone must stay light
 
-    return run(argv)
+    return whole_process(argv)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,9 @@
 import argparse
 import os
 import sys
+import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, NoReturn
 
 from ..core.errors import FaceswapdError, UsageError
@@ -44,6 +46,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Whoever read our output has gone (`faceswapd devices | head -1`): nothing is wrong.
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123 - else the interpreter flushes into the pipe
         return 0
+
+
+def whole_process(argv: Sequence[str] | None = None) -> int:
+    """`main`, and then an end that nothing holds up or breaks: for the launcher only.
+
+    A thread may be left that waits for a driver for ever. Should it come back while the interpreter takes
+    itself down, a line that it logs, or a library that is gone, would turn a good end into an abort.
+    """
+    code = main(argv)
+    if any(thread.daemon for thread in threading.enumerate()):
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(BrokenPipeError):  # nobody reads any more
+                stream.flush()
+        os._exit(code)
+    return code
 
 
 def _parser() -> argparse.ArgumentParser:

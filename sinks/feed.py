@@ -59,7 +59,7 @@ class Feed:
         self.opened: Future[None] = Future()
         """Done when the sink is open; carries the error if it could not be opened."""
         self.closed: Future[None] = Future()
-        """Done when the thread has ended; carries what the last `close` raised."""
+        """Done when the sink is closed, as the thread's last act; carries what the last `close` raised."""
         self._shown = blank
         self._fps = fps
         self._clock = clock
@@ -133,13 +133,17 @@ class Feed:
             if not self._reopened():
                 self.closed.set_result(None)
                 return
+        refused: Exception | None = None
         try:
             self.sink.close()
         except Exception as error:  # noqa: BLE001 - the future carries it
-            self.closed.set_exception(error)
-        else:
-            self.closed.set_result(None)
+            refused = error
         log.info("sink.closed", sink=self.sink.name)
+        # Last: the process may end on it, and Python aborts if a daemon thread is still writing a line then.
+        if refused is None:
+            self.closed.set_result(None)
+        else:
+            self.closed.set_exception(refused)
 
     def _served(self) -> bool:
         """Feeds the sink until the end; False if it must be opened again (it is closed then)."""

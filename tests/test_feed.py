@@ -1,6 +1,9 @@
 import itertools
+from collections.abc import MutableMapping
+from typing import Any
 
 import pytest
+import structlog
 from fakes import FakeSink, ManualClock, frame
 
 from faceswapd.core.errors import DeviceLostError
@@ -86,3 +89,24 @@ def test_stop_ends_a_feed_that_has_nothing_to_do() -> None:
     feed.closed.result(5)
 
     assert sink.log == ["open", "close"]
+
+
+def test_the_last_act_of_a_feed_is_to_say_that_it_is_closed() -> None:
+    """A line that its thread still writes while the process ends would abort the process."""
+    feed = Feed(FakeSink(), frame(-1), 30, ManualClock(), Meter(), failed=lambda _: None)
+    said: list[tuple[str, bool]] = []
+
+    def note(_: Any, __: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        said.append((entry["event"], feed.closed.done()))
+        raise structlog.DropEvent
+
+    before = structlog.get_config()
+    structlog.configure(processors=[note])
+    try:
+        feed.start()
+        feed.stop()
+        feed.closed.result(5)
+    finally:
+        structlog.configure(**before)
+
+    assert said == [("sink.opened", False), ("sink.closed", False)]
