@@ -46,6 +46,7 @@ def models(args: argparse.Namespace) -> int:
     """Runs one action; returns the exit code."""
     configure(logging.WARNING)
     shelf = Shelf(places.data_dir() / "models")
+    shelf.sweep()
     match args.action:
         case "list":
             return _list(shelf, args.json)

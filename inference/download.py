@@ -2,7 +2,6 @@
 
 import hashlib
 import shutil
-import sys
 from collections.abc import Callable
 from contextlib import suppress
 from http.client import HTTPException
@@ -15,9 +14,10 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 import structlog
 
-from ..core.errors import BusyError, ConfigError, MissingInputError, ModelError, NoDeviceError
+from ..core.errors import ConfigError, MissingInputError, ModelError, NoDeviceError
 from .card import Card
 from .catalogue import Known
+from .locks import held
 from .shelf import Shelf
 
 log = structlog.get_logger(__name__)
@@ -49,44 +49,31 @@ def pull(shelf: Shelf, model: str, accepted: str, progress: Progress = lambda _h
     part = shelf.part(model)
     try:
         shelf.folder.mkdir(parents=True, exist_ok=True)
-        with part.open("ab", buffering=0) as file:
-            _hold(file, model)
-            shelf.check_free(model)  # another pull may have ended a moment ago
+        with held(part, f"model {model} is being pulled"):
             try:
-                _fetch(entry, file, progress)
+                shelf.check_free(model)  # another pull may have ended a moment ago
+                with part.open("ab", buffering=0) as file:
+                    _fetch(entry, file, progress)
+                digest = _digest(part)
+                if digest == entry.sha256:
+                    about = {"file": entry.file, "origin": entry.url, "accepted": accepted}
+                    return shelf.add(part, model, entry.family, **about, take=True)
+                part.unlink()
             finally:
-                if not file.tell():
-                    with suppress(OSError):
-                        part.unlink()  # nothing came
-            digest = _digest(part)
-            if right := digest == entry.sha256:
-                card = shelf.add(
-                    part, model, entry.family, file=entry.file, origin=entry.url, accepted=accepted
-                )
-        part.unlink()  # closed: Windows keeps what is open
+                _drop_empty(part)
     except OSError as error:
         raise _unwritten(shelf.folder, error) from error
-    if not right:
-        raise ModelError(
-            f"model {model}: {entry.url} gave a file with the SHA-256 {digest} instead of {entry.sha256}",
-            "it was thrown away; try again later, or `models add` a file that you trust",
-        )
-    return card
+    raise ModelError(
+        f"model {model}: {entry.url} gave a file with the SHA-256 {digest} instead of {entry.sha256}",
+        "it was thrown away; try again later, or `models add` a file that you trust",
+    )
 
 
-def _hold(file: FileIO, model: str) -> None:
-    """Keeps other pulls of a model from writing into what this one brings. Not on Windows.
-
-    Raises BusyError where another one does.
-    """
-    if sys.platform == "win32":
-        return
-    import fcntl
-
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise BusyError(f"model {model} is being pulled already", "wait for that to end") from None
+def _drop_empty(part: Path) -> None:
+    """Nothing came: nothing is to be gone on with."""
+    with suppress(OSError):
+        if part.is_file() and not part.stat().st_size:
+            part.unlink()
 
 
 class _Redirects(HTTPRedirectHandler):
@@ -153,8 +140,8 @@ def _write(file: FileIO, chunk: bytes) -> None:
 
 
 def _check_room(entry: Known, file: FileIO, total: int, here: int) -> None:
-    """Raises ConfigError for a disk without room for what is left of `total` bytes, and for its copy on the shelf."""
-    folder, needed = Path(str(file.name)).parent, 2 * total - here
+    """Raises ConfigError for a disk without room for what is left of `total` bytes."""
+    folder, needed = Path(str(file.name)).parent, total - here
     try:
         free = shutil.disk_usage(folder).free
     except OSError as error:

@@ -20,6 +20,7 @@ from .catalogue import Known, family_of, known
 from .contracts import Found
 from .engine import Tensor
 from .families import FAMILIES, Family
+from .locks import alone, at_work
 from .onnx_file import Graph
 from .packs import PACKS
 from .recognition import Fit, fit, no_emap, recognise
@@ -89,8 +90,11 @@ class Shelf:
         accepted: str = "",
         consent: str = "",
         serves: str = "",
+        take: bool = False,
     ) -> Card:
         """Takes a model file in; what it is, its hash or its tensors say, or `family` where several fit.
+
+        It is copied; with `take` the file itself is moved, which lies in this very folder.
 
         A model that is itself somebody's face is told on what basis it may be worn: `consent`. `serves` is a known
         model that the file stands in for wherever it is asked for and not here.
@@ -160,7 +164,7 @@ class Shelf:
             emap_sha256="" if emap is None else hashlib.sha256(emap.tobytes()).hexdigest(),
             serves=serves,
         )
-        self._put(card, content, emap if kind.emap else None)
+        self._put(card, path if take else content, emap if kind.emap else None)
         log.info("model.added", model=name, family=kind.name, batch=recipe.batch, cut=bool(recipe.edges))
         return card
 
@@ -182,9 +186,10 @@ class Shelf:
             part.unlink(missing_ok=True)
             if not home.is_dir():
                 return
-            grave = Path(tempfile.mkdtemp(prefix=_NEW, dir=self.folder))
-            home.rename(grave / model)
-            shutil.rmtree(grave)
+            with at_work(self.folder):
+                grave = Path(tempfile.mkdtemp(prefix=_NEW, dir=self.folder))
+                home.rename(grave / model)
+                shutil.rmtree(grave)
         except OSError as error:
             raise ConfigError(
                 f"model {model} cannot be removed from {self.folder}", str(error.strerror)
@@ -284,21 +289,32 @@ class Shelf:
             raise UsageError(f"{path} fits several families: {names}", "say which it is with --family NAME")
         return fitting[0]
 
-    def _put(self, card: Card, content: bytes, emap: Tensor | None) -> None:
+    def sweep(self) -> None:
+        """Clears what a process that was ended in the middle of adding or removing has left."""
+        with alone(self.folder) as nobody_else:
+            for left in self.folder.glob(f"{_NEW}*") if nobody_else else ():
+                log.info("model.leftover_cleared", path=str(left))
+                shutil.rmtree(left, ignore_errors=True)  # in a folder that is only read it may lie
+
+    def _put(self, card: Card, source: Path | bytes, emap: Tensor | None) -> None:
         """Fills the folder under another name, then renames it: a model is here whole or not at all."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            home = Path(tempfile.mkdtemp(prefix=_NEW, dir=self.folder))
-            try:
-                (home / _MODEL).write_bytes(content)
-                if emap is not None:
-                    np.save(home / _EMAP, emap)
-                (home / _CARD).write_bytes(msgspec.json.format(msgspec.json.encode(card), indent=1))
-                home.rename(self._own(card.model))
-            except BaseException:
-                with suppress(OSError):
-                    shutil.rmtree(home)
-                raise
+            with at_work(self.folder):
+                home = Path(tempfile.mkdtemp(prefix=_NEW, dir=self.folder))
+                try:
+                    if emap is not None:
+                        np.save(home / _EMAP, emap)
+                    (home / _CARD).write_bytes(msgspec.json.format(msgspec.json.encode(card), indent=1))
+                    if isinstance(source, bytes):
+                        (home / _MODEL).write_bytes(source)
+                    else:  # last: whatever fails before it, the file is where it was
+                        source.rename(home / _MODEL)
+                    home.rename(self._own(card.model))
+                except BaseException:
+                    with suppress(OSError):
+                        shutil.rmtree(home)
+                    raise
         except OSError as error:
             self.check_free(card.model)  # somebody else was faster
             raise ConfigError(f"{self.folder} cannot be written", error.strerror or str(error)) from error

@@ -4,6 +4,7 @@ import shutil
 import sys
 import threading
 from collections.abc import Iterator
+from errno import ENOSPC
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -148,6 +149,32 @@ def test_a_whole_part_is_not_fetched_again(tmp_path: Path, site: Site) -> None:
     assert pull(to, "arc", "").sha256 == SHA256
 
 
+def test_what_was_pulled_is_moved_into_its_place(tmp_path: Path, site: Site) -> None:
+    to, part = shelf(tmp_path, site), tmp_path / "models/.part-arc"
+    files: list[int] = []
+    pull(to, "arc", "", lambda *_: files.append(part.stat().st_ino))
+
+    assert {*files, (to.folder / "arc/model.onnx").stat().st_ino} == {files[0]}
+
+
+def test_a_file_that_cannot_be_put_in_its_place_is_not_lost(
+    tmp_path: Path, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_path: Path, _content: bytes) -> int:
+        raise OSError(ENOSPC, "No space left on device")
+
+    to = shelf(tmp_path, site)
+    with monkeypatch.context() as broken:
+        broken.setattr(Path, "write_bytes", full)
+        with pytest.raises(ConfigError, match="models cannot be written: No space left on device"):
+            pull(to, "arc", "")
+    assert [p.name for p in to.folder.iterdir()] == [".part-arc"]
+
+    pull(to, "arc", "")
+    assert site.asked == [None, f"bytes={len(CONTENT)}-"], "there was nothing left to be sent"
+    assert to.read("arc") == CONTENT
+
+
 def test_a_wrong_hash_throws_the_file_away(tmp_path: Path, site: Site) -> None:
     to = shelf(tmp_path, site, "0" * 64)
     with pytest.raises(ModelError, match=f"SHA-256 {SHA256} instead of 0000.*thrown away"):
@@ -222,7 +249,7 @@ def test_a_disk_without_room_is_told_before_the_first_byte(
     tmp_path: Path, site: Site, monkeypatch: pytest.MonkeyPatch, known: bool
 ) -> None:
     to = shelf(tmp_path, site, size=len(CONTENT) if known else 0)
-    needed = 2 * len(CONTENT)  # the download, and the copy that is made of it
+    needed = len(CONTENT)  # once: what was pulled is moved, not copied
     has_room(monkeypatch, needed - 1)
     words = (
         rf"models has {(needed - 1) // 10**6} MB free, arc\.onnx needs {-(-needed // 10**6)} MB: make room"

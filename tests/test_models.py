@@ -1,5 +1,6 @@
 import hashlib
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,8 @@ import standins
 
 from faceswapd.daemon import places
 from faceswapd.daemon.cli import main
+from faceswapd.inference.locks import at_work
+from faceswapd.inference.shelf import Shelf
 
 INSWAPPER = standins.swapper(128, "arcface_128", standins.UNIT_GREEN, with_emap=True)
 
@@ -141,3 +144,38 @@ def test_a_family_of_a_newer_version_spoils_nothing_but_its_own_model(
     rows = {r["model"]: r["state"] for r in json.loads(spoken(capsys, "list", "--json"))}
     assert (rows["inswapper_128"], rows["mine"]) == ("here", "broken")
     assert "family swapper_of_2030, which this version does not know" in spoken(capsys, "verify", code=78)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="folders are not locked there")
+def test_what_a_crash_left_goes_unless_somebody_is_at_work(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = home / "data/models"
+    (left := folder / ".new-x").mkdir(parents=True)
+    (left / "model.onnx").write_bytes(b"half")
+    (part := folder / ".part-w600k_r50").write_bytes(b"half")
+
+    with at_work(folder):
+        spoken(capsys, "list")
+        assert (left / "model.onnx").exists(), "another process may be filling it"
+    spoken(capsys, "list")
+    assert list(folder.iterdir()) == [part], "a broken download is gone on with"
+
+
+def test_adding_and_removing_hold_the_folder(
+    home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A second process that clears what is left behind, at the worst moments."""
+    other, rename, swept = Shelf(home / "data/models"), Path.rename, []
+
+    def meanwhile(self: Path, to: Path) -> Path:
+        other.sweep()
+        swept.append(to)
+        return rename(self, to)
+
+    monkeypatch.setattr(Path, "rename", meanwhile)
+    spoken(capsys, "add", str(home / "inswapper_128.onnx"))
+    spoken(capsys, "verify")
+    spoken(capsys, "remove", "inswapper_128")
+    assert len(swept) == 2
+    assert list(other.folder.iterdir()) == []
