@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 from ..core.frame import Frame, Pixels, Points
 from ..faces import mesh
+from ..faces.alarms import FalseAlarms
 from ..faces.align import Roi, eye_distance
-from ..faces.detection import Detector
+from ..faces.detection import Detection, Detector
 from ..faces.face import Sighting
 from ..faces.track import Found, Track, Tracks, distinct, owner, unexplained
 from ..inference.detectors import BlazePair
@@ -55,6 +56,7 @@ class FaceTracker:
         self._detect_every = detect_every
         self._max_faces = max_faces
         self._tracks = Tracks()
+        self._alarms = FalseAlarms()
         self._size = (0, 0)
         self._now_ns = 0
         self._since_detection = 0
@@ -63,6 +65,7 @@ class FaceTracker:
     def reset(self) -> None:
         """Forgets all faces: the next frame has nothing to do with the last one. Ids go on."""
         self._tracks.all.clear()
+        self._alarms.clear()
         self._since_detection = 0
         if self._refiner is not None:
             self._refiner.reset()
@@ -121,9 +124,10 @@ class FaceTracker:
             track = owner(detection, lost, now_ns)
             sight = None
             if len(out) < self._max_faces and (track is None or track.meshed or self._frames % RETRY == 0):
-                sight = self._look(pixels, detection.rois, track, anew=True)
-            if sight is not None and len(distinct([*out, sight], now_ns)) <= len(out):
-                sight = None  # its mesh slid onto a face that is known already
+                sight = self._search(pixels, detection, track)
+                if sight is not None and len(distinct([*out, sight], now_ns)) <= len(out):
+                    sight = None  # its mesh slid onto a face that is known already
+                self._alarms.note(detection.box, self._frames, face=sight is not None)
             if sight is None and every_face:
                 cover = mesh.stand_in(detection.keypoints, detection.box)
                 sight = Found(cover, 0.0, meshed=False, track=track)
@@ -131,6 +135,16 @@ class FaceTracker:
                 out.append(sight)
                 lost = [t for t in lost if t is not track]
         return out[len(found) :]
+
+    def _search(self, pixels: Pixels, detection: Detection, track: Track | None) -> Found | None:
+        """The mesh in the crops of a detection; in few of them where there was no face a moment ago."""
+        rois = detection.rois
+        angle = 0.0 if track is None else track.roi.angle
+        few = self._alarms.worth(detection.box, rois, self._frames, angle)
+        sight = self._look(pixels, few, track, anew=True)
+        if sight is not None and len(few) < len(rois):  # now it is worth to know how it stands
+            sight = self._look(pixels, rois, track, anew=True)
+        return sight
 
     def _look(
         self, pixels: Pixels, rois: Sequence[Roi], track: Track | None, anew: bool = False

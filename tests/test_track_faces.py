@@ -342,3 +342,47 @@ def test_what_one_of_many_crops_shows_by_chance_is_no_face(models: Models, point
 
     assert bool(seen.faces) is found
     assert looks == 1 + (2 if found else 9)
+
+
+class Boxes:
+    """A detector that tells boxes and nothing of how a face stands in them."""
+
+    def __init__(self, *boxes: tuple[float, float, float, float]) -> None:
+        self._found = [
+            Detection(np.array(box, np.float32), np.empty((0, 2), np.float32), 0.9) for box in boxes
+        ]
+
+    def detect(self, pixels: Pixels, thorough: bool) -> list[Detection]:
+        del pixels, thorough
+        return self._found
+
+
+@pytest.mark.parametrize("roll", [0, 20, 90, 180, -110])
+def test_a_box_without_a_face_costs_two_runs_and_hides_no_face_for_long(models: Models, roll: int) -> None:
+    looks: list[int] = []
+
+    def mesh(tensor: Tensor) -> tuple[Tensor, ...]:
+        looks[-1:] = [looks[-1] + 1] if looks else []
+        return models.load("mesh478").run(tensor)
+
+    tracker = FaceTracker(FakeModels(mesh478=mesh), detector=Boxes((420, 190, 540, 350)))
+
+    def frames(picture: Pixels, count: int, at: int) -> list[Sighting]:
+        out = []
+        for n in range(count):
+            looks.append(0)
+            out += watch(tracker, [picture], at=at + n)
+        return out
+
+    wall = frames(scene(), 20, 0)
+    assert ids(wall) == [[]] * 20
+    assert looks == [8] + [2] * 19
+
+    somebody, there = scene(("astronaut", 480, 270, 160, roll)), (420, 190, 540, 350)
+    came = frames(somebody, 9, 20)
+    at = next(n for n, seen in enumerate(came) if seen.faces)
+    assert at == 0 if abs(roll) < 45 else at < 7
+    assert ids(came)[at:] == [[1]] * (9 - at)
+    (known,) = watch(FaceTracker(models, detector=Boxes(there)), [somebody])
+    assert off(came[at].faces[0].points, known.faces[0].points) < 0.001, "as if no wall had been there"
+    assert looks[-1] == 1, "it is followed"
