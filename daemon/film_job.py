@@ -26,7 +26,8 @@ from ..core.settings import Size
 from ..inference.picture_model import check_model
 from ..inference.providers import cores
 from ..sinks import sound
-from ..sinks.assemble import Carried, Window, assemble, rehearse
+from ..sinks.assemble import Window, assemble, rehearse
+from ..sinks.companions import Carried
 from ..sinks.develop import Developer, Grade
 from ..sinks.encoders import Encoder, EncoderLostError, choose, probe
 from ..sinks.mastering import mastered
@@ -329,7 +330,13 @@ class FilmJob:
             print_,
             segments,
             self._original,
-            Window(start_s, end_s, shift_s, lambda base: Unbroken(shape.breaks, base).at),
+            Window(
+                start_s,
+                end_s,
+                shift_s,
+                segments[0].first_pts * print_.time_base - start,
+                lambda base: Unbroken(shape.breaks, base).at,
+            ),
             sound=options.sound,
             codec=options.sound_codec,
             cover=not self.studio.chain.enabled,

@@ -2,7 +2,7 @@
 
 import io
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -11,20 +11,18 @@ from typing import Any
 
 import av
 import av.error
-import structlog
 from av.container import OutputContainer
 from av.packet import Packet
 from av.rational import AVRational
 from av.video.stream import VideoStream
 
-from ..core.errors import UsageError
+from .companions import COVER, Carried, carry
 from .niceness import kept_priority
 from .segments import FORMAT, Print, Segment, full, video_stream
-from .sound import USUAL, Sound
+from .sound import Sound
 from .subtitles import Subtitles
+from .timecode import retimed
 from .video import CONTAINERS
-
-log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,20 +34,10 @@ class Window:
     """None: to its end."""
     shift_s: Fraction = Fraction(0)
     """The original's time that is the film's 0."""
+    later_s: Fraction = Fraction(0)
+    """How much later than the original's the film's first picture is."""
     at: Callable[[Any], Callable[[int], int]] = lambda _: lambda ticks: ticks
     """Makes for a time base what says when the packets of a stream are shown, where the original's clock jumps."""
-
-
-@dataclass(frozen=True, slots=True)
-class Carried:
-    """What came over from the original, in words."""
-
-    audio: str = "none"
-    """`copied` (packets as they were), `none`, or the codec it was encoded with."""
-    left_out: tuple[str, ...] = ()
-    """What did not come along: streams, attachments."""
-    converted: tuple[str, ...] = ()
-    """Subtitles that are in another codec now."""
 
 
 def assemble(
@@ -82,8 +70,8 @@ def assemble(
             _say_as(segments[0], stream)
             carried, pairs = Carried(), dict[int, Any]()
             if source is not None:
-                carried, pairs = _carry(source, film, sound=sound, cover=cover, codec=codec)
-                _describe(source, film, stream, window)
+                carried, pairs = carry(source, film, sound=sound, cover=cover, codec=codec)
+                _describe(source, film, stream, print_, window, pairs)
             pictures = _pictures(segments, stream, print_.time_base, window)
             others = _packets(source, pairs, window)
             damaged = 0
@@ -120,7 +108,7 @@ def rehearse(path: Path, original: Path | None, *, sound: bool, cover: bool, cod
         av.open(f"file:{original}", metadata_errors="replace") as source,
         av.open(io.BytesIO(), "w", format=kind.format) as film,
     ):
-        return _carry(source, film, sound=sound, cover=cover, codec=codec)[0]
+        return carry(source, film, sound=sound, cover=cover, codec=codec)[0]
 
 
 def _say_as(segment: Segment, stream: VideoStream) -> None:
@@ -133,107 +121,35 @@ def _say_as(segment: Segment, stream: VideoStream) -> None:
     stream.codec_context.extradata = written
 
 
-def _carry(
-    source: Any, film: OutputContainer, *, sound: bool, cover: bool, codec: str
-) -> tuple[Carried, dict[int, Any]]:
-    """Streams of the film for those of the original: {index in the original: stream of the film, or what encodes
-    it anew}."""
-    main = next(s for s in source.streams.video if not s.disposition & _COVER)
-    pairs: dict[int, Any] = {}
-    left_out: list[str] = []
-    converted: list[str] = []
-    audio = "none"
-    for stream in source.streams:
-        if stream is main or (stream.type == "audio" and not sound):
-            continue
-        if stream.type in ("data", "unknown"):
-            if not _made_anew(source, stream):
-                left_out.append("a data stream")
-            continue
-        if stream.type == "video" and not (cover and stream.disposition & _COVER):
-            # Its pictures were not processed: they may show what the film's were made to hide.
-            left_out.append("cover picture" if stream.disposition & _COVER else "another video stream")
-            continue
-        if stream.type == "attachment":
-            if film.format.name == "matroska":
-                film.add_attachment(stream.name or "attachment", stream.mimetype or "", stream.data)
-            else:
-                left_out.append(f"attachment {stream.name or ''}".rstrip())
-            continue
-        known = stream.codec_context.name if stream.codec_context else "unknown"
-        anew = "" if codec == "copy" or stream.type != "audio" else codec
-        copy: Any = None
-        if not anew:
-            if _holds(film.format.name, stream):
-                copy = film.add_stream_from_template(stream)
-                copy.time_base = stream.time_base
-            else:
-                anew = (
-                    USUAL.get(film.format.name, "") if stream.type == "audio" and stream.codec_context else ""
-                )
-        if copy is None and stream.type == "subtitle":
-            try:
-                pairs[stream.index] = Subtitles(stream, film)
-            except ValueError:
-                left_out.append(f"subtitles {known}: this kind of film cannot hold them")
-                continue
-            copy = pairs[stream.index].stream
-            converted.append(f"subtitles {known} became {pairs[stream.index].codec}")
-        elif anew:
-            try:
-                pairs[stream.index] = Sound(stream, film, anew)
-            except UsageError:
-                if codec != "copy":
-                    raise
-                left_out.append(f"audio {known}, which cannot be read")
-                continue
-            copy = pairs[stream.index].stream
-        elif copy is None:
-            left_out.append(f"{stream.type} {known}")
-            continue
-        else:
-            pairs[stream.index] = copy
-        copy.metadata.update(stream.metadata)
-        copy.disposition = stream.disposition
-        if stream.type == "audio":
-            audio = anew or "copied"
-    for what in left_out:
-        log.warning(
-            "film.left_out",
-            film=film.name,
-            stream=what,
-            why="see the film's kind",
-        )
-    return Carried(audio, tuple(left_out), tuple(converted)), pairs
-
-
-def _holds(format_: str, stream: Any) -> bool:
-    """Whether such a film takes a stream's packets as they are. Some codecs are refused only when it begins."""
-    try:
-        with av.open(io.BytesIO(), "w", format=format_) as trial:
-            trial.add_stream_from_template(stream)
-            trial.start_encoding()
-    except (ValueError, av.FFmpegError):
-        return False
-    return True
-
-
-def _made_anew(source: Any, stream: Any) -> bool:
-    """Time codes and the names of chapters (MP4's are text): the new film gets its own from what else is known."""
-    return "timecode" in stream.metadata or (stream.name == "bin_data" and bool(source.chapters()))
-
-
-_COVER: Any = av.stream.Disposition.attached_pic
 _OWN_TIMES = {name: {"avoid_negative_ts": "disabled"} for name in ("matroska", "webm")}
 """Else sound that begins before 0 (as AAC's first packet does) would move the pictures too."""
-_OF_THE_FILE = frozenset({"major_brand", "minor_version", "compatible_brands", "encoder"})
+_OF_THE_FILE = frozenset({
+    "major_brand", "minor_version", "compatible_brands", "encoder", "coverart", "metadata_block_picture",
+})  # fmt: skip
+"""What was said of the original's file, and pictures as text."""
 
 
-def _describe(source: Any, film: OutputContainer, stream: VideoStream, window: Window) -> None:
-    film.metadata.update({k: v for k, v in source.metadata.items() if k.lower() not in _OF_THE_FILE})
-    main = next(s for s in source.streams.video if not s.disposition & _COVER)
-    stream.metadata.update({k: v for k, v in main.metadata.items() if k.lower() not in _OF_THE_FILE})
+def _describe(
+    source: Any,
+    film: OutputContainer,
+    stream: VideoStream,
+    print_: Print,
+    window: Window,
+    pairs: dict[int, Any],
+) -> None:
+    main = next(s for s in source.streams.video if not s.disposition & COVER)
+    rate = Fraction(main.average_rate or main.guessed_rate or print_.fps)
+
+    def told(metadata: dict[str, str], left: Set[str] = frozenset()) -> dict[str, str]:
+        kept = {k: v for k, v in metadata.items() if k.lower() not in left}
+        return retimed(kept, window.later_s, rate, print_.fps)
+
+    film.metadata.update(told(source.metadata, _OF_THE_FILE))
+    stream.metadata.update(told(main.metadata, _OF_THE_FILE))
     stream.disposition = main.disposition
+    for index, to in pairs.items():
+        copy = to.stream if isinstance(to, Sound | Subtitles) else to
+        copy.metadata.update(told(source.streams[index].metadata))
     chapters: list[Any] = []
     for chapter in source.chapters():
         base = chapter["time_base"] or Fraction(1, 1000)
@@ -283,7 +199,7 @@ def _packets(source: Any, pairs: dict[int, Any], window: Window) -> "Iterator[Pa
         if packet.dts is None and packet.pts is None:
             continue
         index, base = packet.stream.index, Fraction(packet.time_base)
-        cover = packet.stream.disposition & _COVER
+        cover = packet.stream.disposition & COVER
         moved = 0 if cover else _moved(packet, clocks[index]) - round(window.shift_s / base)
         if packet.pts is not None:
             packet.pts += moved
@@ -335,6 +251,8 @@ def _wanted(packet: "Packet[Any]", window: Window, base: Fraction) -> bool:
     opens is shown from there on."""
     if window.start_s is None and window.end_s is None:
         return True
+    if packet.stream.type == "data":
+        return _whole(packet, window, base)
     ticks = packet.pts if packet.pts is not None else packet.dts
     assert ticks is not None
     if window.end_s is not None and ticks * base >= Fraction(window.end_s) - window.shift_s:
@@ -345,6 +263,18 @@ def _wanted(packet: "Packet[Any]", window: Window, base: Fraction) -> bool:
     if late:
         packet.pts, packet.dts, packet.duration = 0, 0, ticks + (packet.duration or 0)
     return bool(late)
+
+
+def _whole(packet: "Packet[Any]", window: Window, base: Fraction) -> bool:
+    """All that a packet measures is in the window: its measurements are spread over its duration, so that a part of it
+    would have wrong times."""
+    begin = packet.pts if packet.pts is not None else packet.dts
+    assert begin is not None
+    end = window.end_s
+    late = (
+        end is not None and (begin + (packet.duration or 0)) * base > Fraction(end) - window.shift_s + _STEP_S
+    )
+    return not late and (window.start_s is None or begin >= 0)
 
 
 def _by_time(*streams: "Iterable[Packet[Any]]") -> "Iterator[Packet[Any]]":
