@@ -42,11 +42,19 @@ class Journal:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def mark(self, film: Path) -> Mark:
-        """Notes that `film` is being written by this process."""
-        self._folder.mkdir(parents=True, exist_ok=True)
+    def mark(self, film: Path) -> Mark | None:
+        """Notes that `film` is being written by this process.
+
+        None where no note can be left, as in a home that is read-only: the film is written all the same, but
+        nobody finishes it after a crash. The log says so.
+        """
         note = self._folder / f"{uuid.uuid4().hex}{_SUFFIX}"
-        held = FileIO(note, "x+")
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            held = FileIO(note, "x+")
+        except OSError as error:
+            log.warning("film.unnoted", film=str(film), folder=str(self._folder), error=error.strerror)
+            return None
         _lock(held)
         held.write(os.fsencode(film.absolute()))
         return Mark(note, held)
@@ -71,11 +79,15 @@ class Journal:
         return tuple(finished)
 
     def _orphans(self) -> Iterator[tuple[Mark, Path]]:
-        if not self._folder.is_dir():
+        try:
+            notes = sorted(self._folder.glob(f"*{_SUFFIX}"), key=lambda note: note.stat().st_mtime_ns)
+        except OSError:  # a home that is not ours to read
             return
-        notes = self._folder.glob(f"*{_SUFFIX}")
-        for note in sorted(notes, key=lambda note: note.stat().st_mtime_ns):
-            held = FileIO(note, "r+")
+        for note in notes:
+            try:
+                held = FileIO(note, "r+")
+            except OSError:
+                continue
             if not _lock(held):
                 held.close()
                 continue

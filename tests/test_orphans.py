@@ -1,8 +1,10 @@
 from pathlib import Path
+from unittest.mock import patch
 
 import av
 import pytest
 from fakes import frame, picture
+from structlog.testing import capture_logs
 
 from faceswapd.core.errors import BadInputError, DeviceLostError
 from faceswapd.sinks import orphans
@@ -41,6 +43,7 @@ def test_films_of_the_living_are_left_alone(tmp_path: Path) -> None:
     journal, path = Journal(tmp_path / "notes"), film(tmp_path / "a.mp4")
     before = path.read_bytes()
     mark = journal.mark(path)
+    assert mark is not None
     assert Journal(tmp_path / "notes").recover() == ()
     assert path.read_bytes() == before
     mark.clear()
@@ -49,11 +52,33 @@ def test_films_of_the_living_are_left_alone(tmp_path: Path) -> None:
 
 def test_a_film_that_was_left_is_finished(tmp_path: Path) -> None:
     path = film(tmp_path / "a.mp4")
-    Journal(tmp_path / "notes").mark(path).leave()
+    mark = Journal(tmp_path / "notes").mark(path)
+    assert mark is not None
+    mark.leave()
     assert Journal(tmp_path / "notes").recover() == (path,)
     assert pictures(path) == 60
     assert notes(tmp_path / "notes") == 0
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.mp4", "notes"]
+
+
+def test_where_no_note_can_be_left_the_film_is_written_all_the_same(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("a file where the folder should be: nobody may write there, not even root")
+    journal = Journal(tmp_path / "file" / "notes")
+    with capture_logs() as logs:
+        assert journal.mark(tmp_path / "a.mp4") is None
+    assert [entry["event"] for entry in logs] == ["film.unnoted"]
+    assert journal.recover() == ()
+
+
+def test_notes_that_are_not_ours_are_passed_over(tmp_path: Path) -> None:
+    """As those of another user's home, which `sudo -u` leaves in the environment."""
+    with patch.object(Path, "glob", side_effect=PermissionError):
+        assert Journal(tmp_path).recover() == ()
+    path = film(tmp_path / "a.mp4")
+    left(tmp_path / "notes", path)
+    with patch.object(orphans, "FileIO", side_effect=PermissionError):
+        assert Journal(tmp_path / "notes").recover() == ()
+    assert notes(tmp_path / "notes") == 1
 
 
 def test_the_torn_end_is_left_out(tmp_path: Path) -> None:
