@@ -228,7 +228,7 @@ def _say(card: Card, shelf: Shelf, as_json: bool) -> int:
     how = ", any number of faces in one run" if card.batch else ", one face in each run"
     if family_of(card.family).task == "detector":
         how = ""
-    lacking = [str(shelf.missing(need)) for need in shelf.needs(card) if shelf.lacks(need)]
+    lacking = [str(shelf.missing(need)) for need in shelf.lacking(card)]
     words = f"{card.model} is here: family {card.family}, licence {card.licence}{how}"
     words += f", serves as {card.serves}" if card.serves else ""
     _print(card, "\n".join([words, *(f"it needs more: {line}" for line in lacking)]), as_json)

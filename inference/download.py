@@ -44,7 +44,8 @@ def pull(shelf: Shelf, model: str, accepted: str, progress: Progress = lambda _h
         offered = ", ".join(n for n, k in shelf.known.items() if k.url)
         raise ModelError(f"no model is called {model!r}", f"known are {offered}")
     if not entry.url or not entry.sha256:
-        raise shelf.missing(model)
+        where = f" ({entry.origin})" if entry.origin else ""
+        raise ModelError(f"model {model} is offered nowhere{where}", shelf.missing(model).remedy)
     shelf.check_free(model)
     part = shelf.part(model)
     try:

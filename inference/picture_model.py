@@ -21,11 +21,13 @@ _KINDS = {
 }  # fmt: skip
 
 
-def check_model(shelf: Shelf, model: str, task: Task) -> None:
+def check_model(shelf: Shelf, model: str, task: Task, chosen_by: str = "") -> None:
     """Without loading it: raises UsageError for a name that nobody knows or a model of another task, and ModelError,
-    with the command that brings it, for one that is not here."""
-    if model not in shelf.known and shelf.lacks(model):
-        raise UsageError(f"no model is called {model!r}", "see `faceswapd models list`")
+    with the command that brings it, for one that is not here. `chosen_by`: see `Shelf.missing`."""
+    if shelf.lacks(model):
+        if model not in shelf.known:
+            raise UsageError(f"no model is called {model!r}", "see `faceswapd models list`")
+        raise shelf.missing(model, chosen_by)
     found = shelf.family(model).task
     if found != task:
         wanted = _kind(task).partition(" ")[2]

@@ -20,6 +20,7 @@ from .catalogue import Known, family_of, known
 from .contracts import Found
 from .engine import Tensor
 from .families import FAMILIES, Family
+from .file_kind import HEAD, check_kind
 from .locks import alone, at_work
 from .onnx_file import Graph
 from .packs import PACKS
@@ -107,7 +108,10 @@ class Shelf:
         elif family is not None and family not in FAMILIES:
             raise UsageError(f"no family is called {family!r}", f"known are {', '.join(FAMILIES)}")
         try:
-            content = path.read_bytes()
+            with path.open("rb") as opened:
+                check_kind(opened.read(HEAD), str(path))  # before gigabytes of something else are read
+                opened.seek(0)
+                content = opened.read()
         except OSError as error:
             raise MissingInputError(f"{path} cannot be read", error.strerror or str(error)) from error
         graph = Graph(content, str(path))
@@ -262,19 +266,37 @@ class Shelf:
         name = model.removesuffix(IDENTITY)
         return supplied(model, self.card(name), self.read(name))
 
-    def missing(self, model: str) -> ModelError:
-        """What is said of a model that is not here, with the command that brings it."""
+    def lacking(self, card: Card) -> tuple[str, ...]:
+        """What it needs and is not here. Where it is the emap alone, any model that has one will do."""
+        out = []
+        for need in self.needs(card):
+            entry = self.known.get(need)
+            emap = entry is not None and family_of(entry.family).emap
+            if self.lacks(need) and not (emap and any(family_of(c.family).emap for c in self.cards())):
+                out.append(need)
+        return tuple(out)
+
+    def missing(self, model: str, chosen_by: str = "") -> ModelError:
+        """What is said of a model that is not here, with the command that brings it or one of its family.
+
+        `chosen_by` is the option by which another model can be chosen in its place, as it is typed before its name.
+        """
         name = model.removesuffix(IDENTITY)
         entry = self.known.get(name)
         if entry is None:
             return ModelError(f"model {name} is not here", f"faceswapd models add FILE --name {name}")
-        offered = name if entry.url else ""
-        # A part of three does not replace another three's.
-        if not offered and family_of(entry.family).task != "expression":
+        what = f"model {name} is not here"
+        if entry.url:
+            return ModelError(what, f"faceswapd models pull {name}")
+        ways = [f"faceswapd models add {entry.file}"]
+        if family_of(entry.family).task != "expression":  # a part of three does not replace another three's
+            other = next((c.model for c in self.cards() if c.family == entry.family), "")
+            if chosen_by and other:
+                return ModelError(f"{what}, {other} is", f"{chosen_by}{other}")
             offered = next((n for n, k in self.known.items() if k.url and k.family == entry.family), "")
-        ways = [f"faceswapd models pull {offered}"] if offered else []
-        ways += [f"faceswapd models add {entry.file}"] if not entry.url else []
-        return ModelError(f"model {name} is not here", ", or ".join(ways))
+            choose = f" and choose it ({chosen_by}{offered})" if chosen_by else ""
+            ways[:0] = [f"faceswapd models pull {offered}{choose}"] if offered else []
+        return ModelError(what, ", or ".join(ways))
 
     def _kind(self, graph: Graph, path: Path, emap: bool, like: str | None, family: str | None) -> Family:
         if family is not None or like is not None:

@@ -183,7 +183,7 @@ class Enhance:
 
     def check(self, params: EnhanceParams) -> None:
         """See `Checking`."""
-        check_model(self._workshop.models.shelf, params.model, "enhancer")
+        check_model(self._workshop.models.shelf, params.model, "enhancer", f"--set {self.name}.model=")
 
     def prepare(self, params: EnhanceParams) -> Render:
         """Loads the model. Raises ModelError with the command that brings it, UsageError for no enhancer."""

@@ -100,7 +100,7 @@ class EnhanceFrame:
 
     def check(self, params: EnhanceFrameParams) -> None:
         """See `Checking`."""
-        check_model(self._workshop.models.shelf, params.model, "frame enhancer")
+        check_model(self._workshop.models.shelf, params.model, "frame enhancer", f"--set {self.name}.model=")
 
     def prepare(self, params: EnhanceFrameParams) -> Render:
         """Loads the model and runs it once. Raises ModelError with the command that brings it, and for one that

@@ -41,7 +41,7 @@ class NeuralSwap:
     def check(self, params: NeuralSwapParams) -> None:
         """See `Checking`."""
         shelf = self._workshop.models.shelf
-        check_model(shelf, params.model, "swapper")
+        check_model(shelf, params.model, "swapper", f"--set {self.name}.model=")
         for mask in (params.occluder, params.regions):
             if mask:
                 check_model(shelf, mask, "mask")

@@ -284,8 +284,10 @@ def test_what_cannot_be_pulled_says_so(tmp_path: Path, site: Site) -> None:
     with pytest.raises(ModelError, match="no model is called 'nose': known are arc"):
         pull(shelf(tmp_path, site), "nose", "")
     house = Shelf(tmp_path / "house")
-    with pytest.raises(ModelError, match=r"models add ghost_1_256\.onnx"):
+    with pytest.raises(ModelError, match=r"ghost_1_256 is offered nowhere.*: .*models add ghost_1_256\.onnx"):
         pull(house, "ghost_1_256", "")
+    with pytest.raises(ModelError, match=r"offered nowhere \(InsightFace withdrew .*pull inswapper_128_fp16"):
+        pull(house, "inswapper_128", "")
     plain = Shelf(
         tmp_path / "m", {"arc": Known("arcface_112", "arc.onnx", "MIT", SHA256, "http://models.test/a")}
     )

@@ -209,6 +209,22 @@ def test_a_missing_model_is_named_with_the_command_that_brings_it(shelf: Shelf) 
         assert caught.value.exit_code == 78
 
 
+def test_another_of_its_family_is_offered_with_the_words_that_choose_it(shelf: Shelf, tmp_path: Path) -> None:
+    says = "not here: faceswapd models pull inswapper_128_fp16 and choose it (--model inswapper_128_fp16)"
+    assert says in str(shelf.missing("inswapper_128", "--model "))
+
+    shelf.add(put(tmp_path, "mine.onnx", INSWAPPER), "mine", "inswapper_128")
+    assert str(shelf.missing("inswapper_128", "--model ")).endswith("is not here, mine is: --model mine")
+
+
+def test_any_emap_will_do(shelf: Shelf, tmp_path: Path) -> None:
+    reswapper = standins.swapper(128, "arcface_128", standins.UNIT_GREEN)
+    card = shelf.add(put(tmp_path, "reswapper_128.onnx", reswapper))
+    assert shelf.lacking(card) == ("w600k_r50", "inswapper_128")
+    shelf.add(put(tmp_path, "mine.onnx", INSWAPPER), "mine", "inswapper_128")
+    assert shelf.lacking(card) == ("w600k_r50",)
+
+
 def test_a_name_is_taken_once_and_free_again_when_removed(shelf: Shelf, tmp_path: Path) -> None:
     path = put(tmp_path, "mine.onnx", INSWAPPER)
     shelf.add(path)
