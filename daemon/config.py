@@ -6,13 +6,14 @@ import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any
 
 import msgspec
 import platformdirs
 
 from ..core.errors import ConfigError, FaceswapdError, MissingInputError, UsageError
 from ..core.settings import Settings, Size
+from .misread import explained
 from .units import parse_bytes, parse_duration
 
 ENV_PREFIX = "FACESWAPD_"
@@ -47,8 +48,11 @@ def load(
     file = path or default_path()
     variables = {k: v for k, v in environ.items() if k.startswith(ENV_PREFIX)}
     layers: list[tuple[dict[str, Any], type[FaceswapdError], str]] = []
-    if path is not None or file.exists():
+    try:
         layers.append((_read(file), ConfigError, f"configuration {file}"))
+    except MissingInputError:  # nobody must have one
+        if path is not None:
+            raise
     layers.append(
         (_from_environment(variables), ConfigError, f"environment ({', '.join(sorted(variables))})")
     )
@@ -87,10 +91,11 @@ def parse_size(text: str) -> Size:
 def _read(file: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise MissingInputError(f"configuration {file}", "there is no such file: check --config") from None
     except OSError as error:
-        raise ConfigError(f"configuration {file}: {error.strerror}", "check --config") from None
+        remedy = "make it a file that you can read, or name another with --config"
+        raise ConfigError(f"configuration {file}: {error.strerror}", remedy) from None
     except UnicodeDecodeError:
         raise ConfigError(f"configuration {file} is not UTF-8", "save it as UTF-8") from None
     except tomllib.TOMLDecodeError as error:
@@ -190,11 +195,12 @@ def _converted(values: dict[str, Any], error: type[FaceswapdError], where: str) 
     try:
         return msgspec.convert(values, Settings)
     except msgspec.ValidationError as wrong:
-        text, _, path = str(wrong).partition(" - at `$.")
+        told, _, path = str(wrong).partition(" - at `$.")
         path = path.rstrip("`")
-        choices = _choices(path)
-        remedy = f"one of {', '.join(choices)}" if choices else "see `faceswapd run --help`"
-        raise error(f"{_named(path, where) if path else where}: {text}", remedy) from None
+        what, remedy = explained(told, path)
+        if where == _LINE or not remedy:
+            remedy = remedy if remedy.startswith("one of") else "see `faceswapd run --help`"
+        raise error(f"{_named(path, where) if path else where}: {what}", remedy) from None
 
 
 def _named(field: str, where: str) -> str:
@@ -210,15 +216,6 @@ def _not_a_number(value: Any, path: str = "") -> str | None:
     items = value.items() if isinstance(value, dict) else ()
     found = (_not_a_number(v, f"{path}.{k}" if path else str(k)) for k, v in items)
     return next((f for f in found if f is not None), None)
-
-
-def _choices(path: str) -> tuple[str, ...]:
-    """What a field of `Settings` (`inference.engine`) may be, if that is a list."""
-    kind: Any = Settings
-    for name in path.split("."):
-        hints = get_type_hints(kind) if isinstance(kind, type) else {}
-        kind = hints.get(name)
-    return get_args(kind) if get_origin(kind) is Literal else ()
 
 
 def with_params(settings: Settings, assignments: Iterable[tuple[str, str, str]]) -> Settings:

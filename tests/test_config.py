@@ -1,9 +1,11 @@
 from collections.abc import Callable
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
 from faceswapd.core.errors import ConfigError, MissingInputError, UsageError
+from faceswapd.core.settings import Settings
 from faceswapd.daemon.config import load, parse_size
 
 
@@ -74,6 +76,20 @@ def test_a_wrong_file_names_the_field_and_itself(tmp_path: Path, text: str, name
 def test_a_wrong_option_is_a_usage_error(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="fps"):
         load({"fps": 0}, write(tmp_path / "c.toml", ""), {})
+
+
+def test_the_users_own_file_need_not_be_there_but_has_to_be_readable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("faceswapd.daemon.config.default_path", lambda: tmp_path / "none" / "c.toml")
+    assert load({}, None, {}) == Settings()
+    monkeypatch.setattr("faceswapd.daemon.config.default_path", lambda: write(tmp_path / "f", "") / "c.toml")
+    assert load({}, None, {}) == Settings()  # a file where the folder would be
+    with (
+        patch.object(Path, "read_text", side_effect=PermissionError(13, "Permission denied")),
+        pytest.raises(ConfigError, match="Permission denied: make it a file that you can read"),
+    ):
+        load({}, None, {})
 
 
 def test_a_missing_file_that_was_named(tmp_path: Path) -> None:

@@ -178,7 +178,7 @@ def test_a_model_of_the_analysis_that_is_not_here_is_told_before_the_camera_is_o
         (["--detector", "yunet"], 78, "model yunet is not here: faceswapd models pull yunet"),
         (["--detector-side", "320"], 64, "--detector-side is for a detector of yours only"),
         (["--analysis-pack", "buffalo_s"], 64, "--analysis-pack is for insightface only"),
-        (["--detector", "reds", "--detector-side", "4096"], 64, "--detector-side: Expected `int` <= 2048"),
+        (["--detector", "reds", "--detector-side", "4096"], 64, "--detector-side: must be at most 2048"),
     ],
 )
 def test_the_bench_checks_what_it_is_told_and_no_configuration(
