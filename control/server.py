@@ -74,16 +74,7 @@ class ControlServer:
             self.port = next(iter(server.sockets)).getsockname()[1]
             self._names = admission.names(self._settings.host, self.port, self._settings.hosts)
             if os.name == "posix":
-                # The port is ours, and the socket's name holds it: whatever lies there is a dead daemon's.
-                path = self._dir / f"control-{self.port}.sock"
-                path.unlink(missing_ok=True)
-                server = await unix_serve(
-                    self._unix_client, str(path), process_request=self._admit_unix, **options
-                )
-                stack.push_async_callback(_stopped, server)
-                stack.callback(path.unlink, missing_ok=True)
-                path.chmod(0o600)
-                self.socket_path = path
+                await self._listen_on_socket(stack, options)
             # For clients where there is no such socket, which could only guess the port.
             address = self._dir / f"control-{self.port}.url"
             address.write_text(self._url("ws"), encoding="utf-8")
@@ -128,6 +119,22 @@ class ControlServer:
                     f"port {port} is taken", "stop the other daemon, or choose another with --port"
                 ) from None
             raise ConfigError(f"control.host {host}, port {port}: {error}", "listen on 127.0.0.1") from None
+
+    async def _listen_on_socket(self, stack: AsyncExitStack, options: dict[str, Any]) -> None:
+        # The port is ours, and the socket's name holds it: whatever lies there is a dead daemon's.
+        path = self._dir / f"control-{self.port}.sock"
+        path.unlink(missing_ok=True)
+        try:
+            server = await unix_serve(
+                self._unix_client, str(path), process_request=self._admit_unix, **options
+            )
+        except OSError as error:  # a path of more than 107 bytes, a file system without sockets
+            log.warning("control.no_socket", path=str(path), error=str(error), instead="the port")
+            return
+        stack.push_async_callback(_stopped, server)
+        stack.callback(path.unlink, missing_ok=True)
+        path.chmod(0o600)
+        self.socket_path = path
 
     async def _background(self) -> None:
         async with asyncio.TaskGroup() as tasks:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from control_fakes import AbleCommands, run, serving
+from structlog.testing import capture_logs
 from websockets.asyncio.server import ServerConnection, serve
 
 from faceswapd.control import addresses, token
@@ -38,6 +39,22 @@ def test_it_finds_the_daemon_and_calls_it(tmp_path: Path, loop: str, over: str) 
                 state = await remote.ask("processor.set", State, name="mesh_swap", enabled=True)
                 assert state.processors[1].enabled
                 assert (await remote.call("ping"))["now_ns"] > 0
+
+    run(test(), loop)
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+def test_in_a_folder_too_deep_for_a_socket_it_is_found_by_its_port(tmp_path: Path, loop: str) -> None:
+    """The path of a unix socket has room for 107 bytes, on macOS for 103."""
+    folder = tmp_path / ("x" * 110)
+
+    async def test() -> None:
+        with capture_logs() as logs:
+            async with serving(folder) as (server, _), await connect(folder=folder) as remote:
+                assert server.socket_path is None
+                assert remote.hello.auth == "hmac-sha256"
+        assert "control.no_socket" in [entry["event"] for entry in logs]
+        assert [path.name for path in folder.iterdir()] == ["token"]
 
     run(test(), loop)
 
