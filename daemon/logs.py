@@ -1,4 +1,4 @@
-"""Logs: key-value events on standard error, readable on a terminal, with the journal's priorities elsewhere."""
+"""Logs: key-value events on standard error, in columns on a terminal, as logfmt elsewhere."""
 
 import logging
 import os
@@ -42,20 +42,23 @@ class Relay:
 def configure(level: int = logging.INFO, relay: Relay | None = None) -> None:
     """Called once, by a command that runs the pipeline; `level` is one of `logging`."""
     terminal = sys.stderr.isatty()
-    journal = bool(os.environ.get("JOURNAL_STREAM"))
     processors: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
     ]
     if relay is not None:
         processors.append(relay)
-    if not journal:  # the journal has its own clock
-        processors.append(structlog.processors.TimeStamper(fmt="%H:%M:%S" if terminal else "iso"))
-    if terminal:
-        processors.append(structlog.dev.ConsoleRenderer())
+    if terminal:  # its reader's clock; what is kept has everybody's
+        processors.append(structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False))
+        processors.append(structlog.dev.ConsoleRenderer(colors=_coloured()))
     else:
+        if not _is_journal():  # which has its own clock
+            processors.append(structlog.processors.TimeStamper(fmt="iso"))
         processors.append(structlog.processors.format_exc_info)
-        processors.append(structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"]))
+        order = ["timestamp", "level", "event"]
+        processors.append(
+            structlog.processors.LogfmtRenderer(key_order=order, drop_missing=True, bool_as_flag=False)
+        )
     structlog.configure(
         processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(level),
@@ -64,3 +67,17 @@ def configure(level: int = logging.INFO, relay: Relay | None = None) -> None:
         cache_logger_on_first_use=False,
     )
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s %(message)s")
+
+
+def _coloured() -> bool:
+    """What https://no-color.org asks for, and a terminal that knows none."""
+    return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def _is_journal() -> bool:
+    """Whether standard error goes to systemd's journal; the variable alone is inherited by terminals, too."""
+    try:
+        info = os.fstat(sys.stderr.fileno())
+    except (OSError, ValueError, AttributeError):  # none, as in a test or a program without streams
+        return False
+    return os.environ.get("JOURNAL_STREAM") == f"{info.st_dev}:{info.st_ino}"
