@@ -36,7 +36,7 @@ from ..sinks.video import CONTAINERS
 from .film_finish import Finish
 from .film_frames import FilmOptions, Told, frames
 from .interruption import Interruption
-from .journal import Journal
+from .journal import Journal, parts_of
 from .line import Shot
 from .offline import Offline
 from .studio import Studio
@@ -71,7 +71,7 @@ class FilmJob:
     @property
     def folder(self) -> Path:
         """Where segments wait until the film is put together."""
-        return self.target.with_name(f".{self.target.name}.parts")
+        return parts_of(self.target)
 
     def run(self) -> Told:
         """Raises what reading, processing and writing raise; the film is there as a whole or not at all.

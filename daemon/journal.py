@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shutil
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -118,6 +119,25 @@ class Journal:
             raise DeviceLostError(
                 f"{fresh} could not be written: {error.strerror}", "free some space there"
             ) from None
+
+
+def parts_of(film: Path) -> Path:
+    """Where a film's segments wait until it is put together: a hidden folder beside it."""
+    return film.with_name(f".{film.name}.parts")
+
+
+def sweep(film: Path) -> None:
+    """Removes the segments of a film that is whole: a run was killed before it did. Not while another run is at it."""
+    folder = parts_of(film)
+    if not folder.is_dir():
+        return
+    try:
+        lock = _locked(folder)
+    except (BusyError, OSError):
+        return
+    shutil.rmtree(folder, ignore_errors=True)
+    if lock is not None:
+        os.close(lock)
 
 
 def _locked(folder: Path) -> int | None:

@@ -16,7 +16,7 @@ def data_dir() -> Path:
 
 
 def state_dir() -> Path:
-    """What must outlive a crash: notes of recordings that are being written."""
+    """What must outlive a crash: notes of recordings that are being written, and of what `process` has made."""
     return platformdirs.user_state_path("faceswapd")
 
 

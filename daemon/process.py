@@ -20,6 +20,7 @@ from ..processors.library import Library
 from . import places
 from .html_report import check, write
 from .jobs import plan
+from .ledger import Ledger
 from .logs import configure
 from .precheck import check_chain, check_models
 from .process_options import add_process_options
@@ -117,7 +118,7 @@ def _call(args: argparse.Namespace, library: Library, bar: Bar, *, alone: bool) 
         check_chain(settings, library, places.data_dir() / "models", args.config)
         check_models(settings, places.data_dir() / "models", args.config)
         studio = open_studio(house, settings, library, __version__, places.cache_dir(), limit)
-        run = Run(studio, args, bar, alone=alone and len(jobs) == 1)
+        run = Run(studio, args, bar, alone and len(jobs) == 1, Ledger(places.state_dir() / "made"))
         run.all(jobs)
         run.engine, run.problems = studio.engines(), studio.problems()
     return run
@@ -126,14 +127,25 @@ def _call(args: argparse.Namespace, library: Library, bar: Bar, *, alone: bool) 
 def calls_of(args: argparse.Namespace) -> list[argparse.Namespace]:
     """The runs that `--jobs` names, each with the options of its table; what it leaves out is as on the command line.
 
-    Raises MissingInputError for a file that is not there, UsageError for one that says nothing usable.
+    Raises MissingInputError for a file that is not there, UsageError for one that says nothing usable, and for inputs
+    on the command line that no job takes.
     """
     calls = []
-    for n, table in enumerate(_tables(args.jobs)):
+    tables = _tables(args.jobs)
+    if (given := [*args.input, *args.inputs]) and all(_INPUTS & set(table) for table in tables):
+        raise UsageError(
+            f"{given[0]} beside --jobs {args.jobs}",
+            "every job names its own input: give it a job, or leave it out",
+        )
+    for n, table in enumerate(tables):
         words: list[str] = []
+        inputs: list[str] = []
+        usual = {**vars(args), "jobs": None}
+        if _INPUTS & set(table):
+            usual |= {"input": [], "inputs": []}
         for key, value in table.items():
             if key == "input":
-                words += [value] if isinstance(value, str) else [str(v) for v in value]
+                inputs += ["--", *([value] if isinstance(value, str) else map(str, value))]
             elif value is True:
                 words.append(f"--{key.replace('_', '-')}")
             elif isinstance(value, list):
@@ -141,13 +153,17 @@ def calls_of(args: argparse.Namespace) -> list[argparse.Namespace]:
             elif value is not False:  # one word, so that `trim = "-1:00"` is no option
                 words.append(f"--{key.replace('_', '-')}={value}")
         try:
-            call = _parser().parse_args(words, argparse.Namespace(**{**vars(args), "jobs": None}))
+            call = _parser().parse_args(words + inputs, argparse.Namespace(**usual))
         except UsageError as error:
             raise UsageError(
                 f"{args.jobs}, job {n + 1}: {error.what}", "its keys are options of process"
             ) from None
         calls.append(call)
     return calls
+
+
+_INPUTS = frozenset({"input", "target"})
+"""Keys of a job that name what it is made from."""
 
 
 class _Parser(argparse.ArgumentParser):

@@ -9,10 +9,12 @@ from functools import partial
 from itertools import groupby
 from pathlib import Path
 
+import msgspec
 import structlog
 from av.video.frame import VideoFrame
 
-from ..core.errors import FaceswapdError, MissingInputError
+from ..capture.hwaccel import AUTO
+from ..core.errors import FaceswapdError, MissingInputError, UsageError
 from ..core.frame import Pixels
 from ..core.meter import Meter
 from ..sinks.picture import save
@@ -21,6 +23,8 @@ from .crew import Crew
 from .film_frames import Told
 from .film_job import FilmJob
 from .jobs import Job
+from .journal import sweep
+from .ledger import Ledger, Origin
 from .line import Shot
 from .picture_job import PictureJob
 from .process_report import FileReport, limit, stages_of
@@ -43,6 +47,8 @@ class Run:
     bar: Bar
     alone: bool
     """There is one job: its error is the run's."""
+    ledger: Ledger | None = None
+    """What earlier runs made from what."""
     reports: list[FileReport] = field(default_factory=list)
     engine: dict[str, str] = field(default_factory=dict)
     """What served the models, at the end."""
@@ -72,12 +78,45 @@ class Run:
                 self._pictures(todo)
 
     def _there(self, job: Job) -> bool:
-        """An interrupted run had finished this one."""
+        """There is nothing to do: an interrupted run had finished this one, or made something else of that name."""
         if not self.args.resume or self.args.overwrite or not job.target.exists():
             return False
-        note = "was there already"
-        self.reports.append(FileReport(str(job.source), str(job.target), notes=(note,)))
+        try:
+            note = self._finished(job)
+        except UsageError as error:
+            self._fail(job, error)
+        else:
+            if job.kind == "film" and not self.args.dry_run:
+                sweep(job.target)
+            self.reports.append(FileReport(str(job.source), str(job.target), notes=(note,)))
         return True
+
+    def _finished(self, job: Job) -> str:
+        """What is said of a file that is there. Raises UsageError for one that is not what this run would make."""
+        there, wanted = self.ledger.origin(job.target) if self.ledger else None, self._origin(job)
+        if there is None or wanted is None:
+            return "was there already; by its name alone, for nothing says what it was made from"
+        if there.source != wanted.source:
+            raise UsageError(
+                f"{job.target} exists, made from another file", "save elsewhere, or say --overwrite"
+            )
+        if there.how != wanted.how:
+            raise UsageError(
+                f"{job.target} exists, made with other options", "save elsewhere, or say --overwrite"
+            )
+        return "was there already"
+
+    def _origin(self, job: Job) -> Origin | None:
+        """What a job's file is made from; None where its original is not there."""
+        how: object = self.args.video_quality
+        if (
+            job.kind == "film"
+        ):  # neither what decodes nor how many frames at once is meant to change a picture
+            how = msgspec.structs.replace(film_options(self.args), hwaccel=AUTO, batch=None)
+        try:
+            return Origin.of(job.source, {"chain": self.studio.chain.states, **self.studio.asked, "how": how})
+        except OSError:
+            return None
 
     def _look(self, job: Job) -> Told:
         if job.kind == "picture":
@@ -138,18 +177,16 @@ class Run:
                 self.bar.at(n + 1, len(jobs), limit(stages_of(meter), workers))
 
     def _report(self, job: Job, meter: Meter, work: Callable[[], Told]) -> None:
-        began_s = time.monotonic()
+        began_s, origin = time.monotonic(), self._origin(job)
         try:
             if not self.args.dry_run:
                 _folder(job.target.parent)
             told = work()
         except FaceswapdError as error:
-            if self.alone:
-                raise
-            log.info("file.failed", file=str(job.source), error=str(error))
-            self.exit_code = self.exit_code or error.exit_code
-            self.reports.append(FileReport(str(job.source), str(job.target), error=str(error)))
+            self._fail(job, error)
             return
+        if self.ledger is not None and origin is not None and not self.args.dry_run:
+            self.ledger.enter(job.target, origin)
         seconds, stages = max(1e-6, time.monotonic() - began_s), stages_of(meter)
         film = job.kind == "film"
         self.reports.append(FileReport(
@@ -173,6 +210,14 @@ class Run:
             resumed=told.resumed,
             notes=told.notes,
         ))  # fmt: skip
+
+    def _fail(self, job: Job, error: FaceswapdError) -> None:
+        """Notes it; the others go on. Raises it again if there are no others."""
+        if self.alone:
+            raise error
+        log.info("file.failed", file=str(job.source), error=str(error))
+        self.exit_code = self.exit_code or error.exit_code
+        self.reports.append(FileReport(str(job.source), str(job.target), error=str(error)))
 
 
 def folders(within: Path, jobs: list[Job]) -> list[Path]:

@@ -1,5 +1,6 @@
 """What the jobs of one run share: models, workers, the chain, and how much memory there is."""
 
+import hashlib
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from ..inference.engines import Engines
 from ..inference.pool import Pool
 from ..processors.analysis import Analysis
 from ..processors.chain import Chain, ChainBuilder
-from ..processors.library import Library
+from ..processors.library import MASK, Library
 from ..processors.processor import BatchRender, Workshop
 from ..processors.registry import registry
 from ..trust.disclosure import Disclosure
@@ -47,7 +48,9 @@ class Studio:
     engines: Callable[[], dict[str, str]] = dict
     """{model: what serves it}."""
     facts: dict[str, Any] = field(default_factory=dict)
-    """What else the frames depend on: version, engines, badge."""
+    """What else the frames depend on: version, engines, and what is in `asked`."""
+    asked: dict[str, Any] = field(default_factory=dict)
+    """What the user chose beside the chain: badge, analysis, the worn photos and models by their content."""
     max_bytes: int | None = None
     models: Models | None = None
     """The user's too; None where a run has none."""
@@ -92,15 +95,17 @@ def open_studio(
     house.callback(pool.close)
     analysis = Analysis(engines, settings.analysis, engines.plan)
     chain = ChainBuilder(registry(Workshop(engines, library, analysis=analysis))).build(settings.processors)
-    facts: dict[str, Any] = {"version": version, "badge": settings.badge}
+    asked: dict[str, Any] = {"badge": settings.badge, "faces": _photos(chain, library)}
     if chain.tracks:
-        facts["analysis"] = msgspec.to_builtins(settings.analysis)
+        asked["analysis"] = msgspec.to_builtins(settings.analysis)
         analysis.tracker(settings.hold_s)  # loads what all the others share
 
     def serving() -> dict[str, str]:
         return {**engines.serving(), **analysis.serving()}
 
-    facts["engines"] = serving()
+    own = set(engines.shelf.names())
+    asked["models"] = {name: engines.shelf.card(name).sha256 for name in sorted(own & set(serving()))}
+    facts = {**asked, "version": version, "engines": serving()}
     return Studio(
         chain,
         pool,
@@ -108,7 +113,16 @@ def open_studio(
         lambda: analysis.tracker(settings.hold_s),
         serving,
         facts,
+        asked,
         max_bytes,
         models=engines,
         problems=lambda: engines.problems,
     )
+
+
+def _photos(chain: Chain, library: Library) -> dict[str, str]:
+    """{name: SHA-256} of the photos that are worn: another one may come to have the same name."""
+    names = {getattr(step.params, "face", MASK) for step in chain.steps}
+    return {
+        name: hashlib.sha256(library.photo(name).tobytes()).hexdigest() for name in sorted(names - {MASK, ""})
+    }

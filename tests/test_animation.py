@@ -34,7 +34,8 @@ def test_frames_have_their_own_times(tmp_path: Path, suffix: str) -> None:
     film.close()
 
 
-def test_it_becomes_a_film(tmp_path: Path) -> None:
+def test_it_becomes_a_film(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     source = moving(tmp_path / "a.webp")
     assert main(["process", str(source), "-o", str(tmp_path / "out"), "--processors", "none", "-q"]) == 0
     assert numbers(tmp_path / "out" / "a.mp4") == list(range(5))

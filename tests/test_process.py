@@ -18,10 +18,12 @@ import pytest
 from films import make_film, numbers, pictures, stripes, times
 from test_picture import scene
 
+from faceswapd.capture.picture import load
 from faceswapd.capture.portrait import Portrait
 from faceswapd.core.errors import UsageError
 from faceswapd.daemon import places
 from faceswapd.daemon.cli import main
+from faceswapd.daemon.journal import parts_of
 from faceswapd.daemon.process_options import add_process_options
 from faceswapd.daemon.process_settings import max_bytes, parse_trim, process_settings
 from faceswapd.processors.library import Library
@@ -33,7 +35,7 @@ ROOT = Path(__file__).parents[1]
 
 @pytest.fixture(autouse=True)
 def own_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    for name in ("XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME"):
+    for name in ("XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME"):
         monkeypatch.setenv(name, str(tmp_path / "home"))
     before = signal.getsignal(signal.SIGTERM)
     yield
@@ -270,6 +272,27 @@ def test_a_file_of_jobs_is_one_run(call: Call, tmp_path: Path, kind: str) -> Non
     call("--jobs", tmp_path / "none.toml", code=66)
 
 
+@pytest.mark.parametrize("given", [(), ("-t",)])
+def test_inputs_beside_a_file_of_jobs_are_for_those_that_name_none(
+    call: Call,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    given: tuple[str, ...],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    usual, own = make_film(tmp_path / "usual.mp4", 4), make_film(tmp_path / "-own.mp4", 7)
+    file = tmp_path / "jobs.json"
+    jobs = [{"output": "one.mp4"}, {"input": own.name, "output": "two.mp4"}]
+    jobs.append({"target": str(own), "output": "three.mp4"})
+    file.write_text(json.dumps(jobs))
+    result = call(*given, usual, "--jobs", file)
+    assert [f["frames_out"] for f in result["files"]] == [4, 7, 7]
+    file.write_text(json.dumps(jobs[1:]))
+    call(*given, usual, "--jobs", file, "--overwrite", code=64)
+    assert "every job names its own input" in capsys.readouterr().err
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere names are Unicode")
 def test_names_are_printed_as_they_are_and_any_bytes_may_be_in_them(
     call: Call, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -290,6 +313,70 @@ def test_a_finished_film_is_left_alone_by_resume(call: Call, tmp_path: Path) -> 
     result = call(source, "-o", tmp_path / "b.mp4", "--resume")
     assert (tmp_path / "b.mp4").stat().st_mtime_ns == before
     assert "already" in result["files"][0]["notes"][0]
+
+
+def test_a_later_film_of_that_name_is_not_taken_for_the_finished_one(call: Call, tmp_path: Path) -> None:
+    folder, out = tmp_path / "in", tmp_path / "out"
+    folder.mkdir()
+    make_film(folder / "a.avi", 4, codec="mpeg4")
+    save(folder / "p.png", stripes(1))
+    call(folder, "-o", out)
+    made = (out / "a.mp4").read_bytes()
+    make_film(folder / "a.mp4", 7)
+    call(folder, "-o", out, "--resume", code=64)
+    assert (out / "a.mp4").read_bytes() == made
+    assert len(times(out / "a.avi.mp4")) == 4
+    call(folder, "-o", out, "--overwrite")
+    assert len(times(out / "a.mp4")) == 7
+
+
+def test_a_finished_file_of_other_options_is_not_taken_for_this_one(
+    call: Call, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, out = tmp_path / "in", tmp_path / "out"
+    folder.mkdir()
+    make_film(folder / "a.mp4", 4)
+    save(folder / "p.jpg", stripes(1))
+    call(folder, "-o", out)
+    words = ["process", str(folder), "-o", str(out), "--resume", "-q"]
+    assert main(words) == 64  # faces were not to be hidden then
+    assert capsys.readouterr().err.count("exists, made with other options") == 2
+    assert main([*words, "--processors", "none", "--hwaccel", "none", "--batch-size", "2"]) == 0
+    assert main([*words, "--processors", "none", "--video-quality", "80"]) == 64
+    (out / "a.mp4").write_bytes((out / "a.mp4").read_bytes())  # it may be anybody's now
+    result = call(folder, "-o", out, "--resume")
+    assert [file["notes"] for file in result["files"]] == [
+        ["was there already; by its name alone, for nothing says what it was made from"],
+        ["was there already"],
+    ]
+
+
+def test_another_photo_of_that_name_is_another_face(
+    call: Call, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photo, target = tmp_path / "me.png", tmp_path / "b.png"
+    astronaut = load(ROOT / "tests" / "assets" / "astronaut.png").pixels
+    save(photo, astronaut)
+    source = tmp_path / "a.png"
+    save(source, astronaut[:400])
+    words = [source, "-o", target, "--face", photo, "--consent", "self", "--resume"]
+    call(*words, chain="")
+    assert "already" in call(*words, chain="")["files"][0]["notes"][0]
+    save(photo, np.ascontiguousarray(astronaut[:, ::-1]))
+    call(*words, chain="", code=64)
+    assert "made with other options" in capsys.readouterr().err
+
+
+def test_what_a_killed_run_left_beside_a_whole_film_is_swept_away(call: Call, tmp_path: Path) -> None:
+    source = make_film(tmp_path / "a.mp4", 3)
+    call(source, "-o", tmp_path / "b.mp4")
+    parts = parts_of(tmp_path / "b.mp4")
+    parts.mkdir()
+    (parts / "00000.mp4").write_bytes(b"a segment")
+    call(source, "-o", tmp_path / "b.mp4", "--resume", "--dry-run")
+    assert parts.is_dir()
+    call(source, "-o", tmp_path / "b.mp4", "--resume")
+    assert not parts.exists()
 
 
 def test_faces_are_hidden_in_films_and_pictures(call: Call, tmp_path: Path) -> None:
