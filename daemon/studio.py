@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from ..core.clock import Clock, SystemClock
+from ..core.errors import UsageError
 from ..core.settings import Settings
 from ..inference.engine import Models
 from ..inference.engines import Engines
@@ -122,7 +123,11 @@ def open_studio(
 
 def _photos(chain: Chain, library: Library) -> dict[str, str]:
     """{name: SHA-256} of the photos that are worn: another one may come to have the same name."""
-    names = {getattr(step.params, "face", MASK) for step in chain.steps}
-    return {
-        name: hashlib.sha256(library.photo(name).tobytes()).hexdigest() for name in sorted(names - {MASK, ""})
-    }
+    said = [getattr(step.params, key, "") for step in chain.enabled for key in ("face", "other_face")]
+    found = {}
+    for name in sorted({name for faces in said for name in faces.split("+")} - {MASK, ""}):
+        try:
+            found[name] = hashlib.sha256(library.photo(name).tobytes()).hexdigest()
+        except UsageError:  # no face of the library: a chain that is built wears nothing of it
+            continue
+    return found
