@@ -4,7 +4,7 @@ import { connect } from "/channel.js";
 const $ = (id) => document.getElementById(id);
 const HEADER = 24, CHUNK = 32 * 1024, HISTORY = 120;
 
-let remote = null, state = null, infos = [], faces = [], wait = 250;
+let remote = null, state = null, infos = [], faces = [], wait = 250, reading = 0;
 const history_ = { fps: [], latency: [] };
 const drawn = new Map();      // processor name -> its widgets
 const pictures = new Map();   // face name -> URL of its picture
@@ -149,27 +149,30 @@ function processor({ name }, index) {
 function parameter(processorName, { name, type, help = "", min, max, step, enum: choices = [], unit = "", examples = [] }) {
   const id = `param-${processorName}-${name}`;
   const send = (value) => change("processor.set", { name: processorName, params: { [name]: value } });
-  const label = make("label", { for: id, title: help }, words(name));
+  const label = make("label", { for: id }, words(name));
+  const hint = make("p", { class: "hint", id: `${id}-help` }, help);
+  const about = { id, "aria-describedby": hint.id };
+  const row = (...widgets) => make("div", { class: "param" }, label, ...widgets, ...(help ? [hint] : []));
   const idle = (input) => document.activeElement !== input || !input.dataset.busy;
   if (type === "bool") {
-    const input = make("input", { id, type: "checkbox", onchange: () => send(input.checked) });
-    return [make("div", { class: "param" }, label, input), (value) => { input.checked = value; }];
+    const input = make("input", { ...about, type: "checkbox", onchange: () => send(input.checked) });
+    return [row(input), (value) => { input.checked = value; }];
   }
   if (choices.length) {
-    const input = make("select", { id, onchange: () => send(input.value) }, ...choices.map((c) => make("option", {}, c)));
-    return [make("div", { class: "param" }, label, input), (value) => { input.value = value; }];
+    const input = make("select", { ...about, onchange: () => send(input.value) }, ...choices.map((c) => make("option", {}, c)));
+    return [row(input), (value) => { input.value = value; }];
   }
   if (type === "str") {
-    const input = make("input", { id, type: "text", onchange: () => send(input.value),
+    const input = make("input", { ...about, type: "text", onchange: () => send(input.value),
       ...(examples.length ? { list: `${id}-examples` } : {}) });
     const list = make("datalist", { id: `${id}-examples` }, ...examples.map((value) => make("option", { value })));
-    return [make("div", { class: "param" }, label, input, list), (value) => { if (idle(input)) input.value = value; }];
+    return [row(input, list), (value) => { if (idle(input)) input.value = value; }];
   }
   const whole = type === "int", bounded = min !== undefined && max !== undefined;
   const out = make("output", { for: id });
   const written = (value) => { out.textContent = `${whole ? value : +value.toFixed(3)}${unit && ` ${unit}`}`; };
   const steps = String(step ?? (whole ? 1 : bounded ? (max - min) / 100 : "any"));
-  const input = make("input", { id, type: bounded ? "range" : "number", step: steps,
+  const input = make("input", { ...about, type: bounded ? "range" : "number", step: steps,
     ...(min === undefined ? {} : { min: String(min) }), ...(max === undefined ? {} : { max: String(max) }) });
   // While a slider is moved at most one request is under way; the last position is always sent.
   let sending = false, next = null;
@@ -183,18 +186,28 @@ function parameter(processorName, { name, type, help = "", min, max, step, enum:
   };
   input.addEventListener("input", () => { input.dataset.busy = "1"; written(input.valueAsNumber); push(input.valueAsNumber); });
   const show = (value) => { if (!input.dataset.busy) { input.value = value; written(value); } };
-  return [make("div", { class: "param" }, label, out, input), show];
+  return [row(out, input), show];
 }
 
 const words = (name) => name.replaceAll("_", " ");
 
+// Why the last change was not made: over everything, for as long as it takes to read it.
+function refused(error) {
+  $("refusal").textContent = error ? saying(error) : "";
+  clearTimeout(reading);
+  if (error) reading = setTimeout(() => refused(), 10_000);
+}
+
+const saying = (error) => error.hint ? `${error.message}: ${error.hint}` : error.message;
+
 async function change(method, params) {
   try {
     const told = await remote.call(method, params);
+    refused();
     if (told?.processors && told.rev !== undefined) drawState(told);
     return told;
   } catch (error) {
-    $("problems").textContent = error.hint ? `${error.message}: ${error.hint}` : error.message;
+    refused(error);
     if (state) drawChain();  // back to what is
     return undefined;
   }
@@ -259,7 +272,7 @@ $("record").onclick = async () => {
 };
 $("save-preset").onsubmit = async (event) => {
   event.preventDefault();
-  await change("preset.save", { name: $("preset-name").value });
+  if (await change("preset.save", { name: $("preset-name").value }) === undefined) return;  // the reason is shown
   $("preset-name").value = "";
   await drawPresets();
 };
@@ -283,7 +296,7 @@ $("face-form").onsubmit = async (event) => {
     }
     $("face-dialog").close();
   } catch (error) {
-    $("face-problem").textContent = error.hint ? `${error.message}: ${error.hint}` : error.message;
+    $("face-problem").textContent = saying(error);
   }
   $("face-progress").hidden = true;
 };

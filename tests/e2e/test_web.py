@@ -123,6 +123,45 @@ def test_without_a_link_it_says_how_to_pair_and_after_a_loss_it_comes_back(tmp_p
     within(test())
 
 
+def test_on_a_phone_nothing_is_cut_off_and_what_hides_the_picture_stays_in_sight(tmp_path: Path) -> None:
+    privacy = "document.getElementById('privacy').getBoundingClientRect()"
+
+    async def test() -> None:
+        async with serving(tmp_path) as (server, _), opened(server.pairing_url()) as tab:
+            await tab.until(READY)
+            for width, height in ((320, 568), (390, 844), (844, 390)):
+                await tab.resize(width, height, mobile=True)
+                await tab.until(f"innerWidth === {width}")
+                assert await tab.run("document.documentElement.scrollWidth") == width
+                assert await tab.run(f"{privacy}.bottom") <= height
+                if height > width:  # what is tuned below is seen above
+                    await tab.run("scrollTo(0, document.documentElement.scrollHeight)")
+                    await tab.until(f"scrollY > 0 && {privacy}.top > 0 && {privacy}.bottom < {height}")
+            assert tab.complaints == []
+
+    within(test())
+
+
+def test_why_a_change_was_refused_is_read_wherever_one_has_scrolled_to(tmp_path: Path) -> None:
+    async def test() -> None:
+        commands = AbleCommands()
+        commands.saved = ["gone"]
+        refusal = "document.getElementById('refusal')"
+        async with serving(tmp_path, commands) as (server, _), opened(server.pairing_url()) as tab:
+            await tab.resize(390, 600, mobile=True)
+            await tab.until(READY)
+            await tab.run("scrollTo(0, document.documentElement.scrollHeight)")
+            await tab.run("document.querySelector('#presets button').click()")
+            await tab.until(f"{refusal}.textContent.includes(\"no preset 'gone'\")")
+            assert await tab.run("scrollY") > 0
+            assert 0 <= await tab.run(f"{refusal}.getBoundingClientRect().top") < 600
+            await tab.press("p")
+            await tab.until(f"{refusal}.textContent === ''")
+            assert tab.complaints == []
+
+    within(test())
+
+
 def test_a_click_changes_the_pixels_of_the_output(tmp_path: Path) -> None:
     """The real daemon, its bundled portrait, and a browser."""
 
