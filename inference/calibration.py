@@ -5,7 +5,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ..core.frame import Pixels
+from ..core.errors import ModelError
+from ..core.frame import Pixels, Points
 from ..faces.align import five_points
 from ..faces.crop import take
 from ..faces.templates import crop_matrix
@@ -24,13 +25,12 @@ _VIEWS = (
 
 
 def portrait_crops(template: str, side: int) -> list[Pixels]:
-    """Six crops (BGR, `side` x `side`) of the bundled portrait, aligned by a template, turned, moved and relit."""
-    encoded = np.fromfile(_ASSETS / "portrait.jpg", np.uint8)
-    picture = cv2.imdecode(encoded, cv2.IMREAD_COLOR)
-    assert picture is not None, "the bundled portrait is broken"
-    photo = np.asarray(picture, np.uint8)
-    with np.load(_ASSETS / "portrait.npz") as data:
-        straight = crop_matrix(five_points(data["points"]), template, side)
+    """Six crops (BGR, `side` x `side`) of the bundled portrait, aligned by a template, turned, moved and relit.
+
+    Raises ModelError where the portrait cannot be read.
+    """
+    photo, points = _portrait()
+    straight = crop_matrix(five_points(points), template, side)
     centre = (side - 1) / 2
     crops = []
     for turn, scale, right, down, light, contrast in _VIEWS:
@@ -41,3 +41,17 @@ def portrait_crops(template: str, side: int) -> list[Pixels]:
         relit = (crop - 128) * contrast + 128 + light
         crops.append(np.asarray(np.clip(np.rint(relit), 0, 255), np.uint8))
     return crops
+
+
+def _portrait() -> tuple[Pixels, Points]:
+    """Its pixels, and the mesh in it."""
+    path = _ASSETS / "portrait.jpg"
+    try:
+        picture = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR)
+        with np.load(_ASSETS / "portrait.npz") as data:
+            points = data["points"]
+    except (OSError, ValueError, cv2.error) as error:
+        raise ModelError(f"the bundled portrait {path} cannot be read", "reinstall faceswapd") from error
+    if picture is None:
+        raise ModelError(f"the bundled portrait {path} cannot be read", "reinstall faceswapd")
+    return np.asarray(picture, np.uint8), points

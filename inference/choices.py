@@ -6,6 +6,7 @@ import os
 import platform
 import tempfile
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
@@ -13,10 +14,13 @@ from typing import Literal
 import msgspec
 import structlog
 
+from .locks import in_turn
 from .providers import Plan, Precision, installed_runtimes
 
 log = structlog.get_logger(__name__)
 
+_NEW = ".engines-"
+"""How a file begins that is being written."""
 _KEPT = 200
 """Entries in the file: old machines states and library versions fall out at the front."""
 
@@ -52,6 +56,8 @@ class Choices:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._said = ""
+        """Why the file cannot be read: once, not for each model."""
 
     @property
     def folder(self) -> Path:
@@ -67,19 +73,33 @@ class Choices:
         return {timed.model: timed for timed in self._read().values()}
 
     def remember(self, key: str, timed: Timed) -> None:
-        """Writes the file anew, whole or not at all. A folder that cannot be written is logged, no more."""
-        known = self._read()
-        known.pop(key, None)
-        known[key] = timed
-        recent = dict(list(known.items())[-_KEPT:])
-        text = msgspec.json.format(msgspec.json.encode(recent), indent=1)
+        """Writes the file anew, whole or not at all, and loses nothing that another process has found meanwhile.
+
+        A folder that cannot be written, or has no room, is logged, no more.
+        """
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile(dir=self._path.parent, delete=False) as file:
-                file.write(text)
-            Path(file.name).replace(self._path)
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with in_turn(self.folder) as nobody_else:
+                for left in self.folder.glob(f"{_NEW}*") if nobody_else else ():
+                    left.unlink()  # of a process that was ended while it wrote
+                known = self._read()
+                known.pop(key, None)
+                known[key] = timed
+                recent = dict(list(known.items())[-_KEPT:])
+                self._write(msgspec.json.format(msgspec.json.encode(recent), indent=1))
         except OSError as error:
             log.warning("engine.choice_not_kept", path=str(self._path), reason=str(error))
+
+    def _write(self, text: bytes) -> None:
+        with tempfile.NamedTemporaryFile(prefix=_NEW, dir=self.folder, delete=False) as file:
+            try:
+                file.write(text)
+                file.close()  # what is left in its buffer may not fit either
+                Path(file.name).replace(self._path)
+            except OSError:
+                with suppress(OSError):
+                    Path(file.name).unlink()
+                raise
 
     def _read(self) -> dict[str, Timed]:
         try:
@@ -87,15 +107,17 @@ class Choices:
         except FileNotFoundError:
             return {}
         except (OSError, msgspec.DecodeError) as error:
-            log.warning("engine.choices_unreadable", path=str(self._path), reason=str(error))
+            if self._said != str(error):
+                self._said = str(error)
+                log.warning("engine.choices_unreadable", path=str(self._path), reason=self._said)
             return {}
 
 
 def key(sha256: str, plan: Plan, candidates: Sequence[Choice], asked: Iterable[Choice] = ()) -> str:
     """Everything that decides which engine is fastest, in one digest: a change of any of it is timed anew.
 
-    The model (`sha256`), the processor, the plan of threads, the libraries' versions, what may be chosen and what of
-    it was `asked` for.
+    The model (`sha256`), the processor, the plan of threads, the versions of the libraries and of faceswapd (how it
+    quantises, and what it allows), what may be chosen and what of it was `asked` for.
     """
     facts = [
         sha256,
@@ -105,6 +127,7 @@ def key(sha256: str, plan: Plan, candidates: Sequence[Choice], asked: Iterable[C
         plan.intra_op,
         sorted(installed_runtimes().items()),
         _version("openvino"),
+        _version("faceswapd"),
         [str(c) for c in candidates],
         sorted(str(c) for c in asked),
     ]

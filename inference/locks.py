@@ -37,19 +37,29 @@ def held(path: Path, what: str) -> Iterator[None]:
 @contextmanager
 def at_work(folder: Path) -> Iterator[None]:
     """Something is being made in a folder: nobody is `alone` in it. Waits for who is."""
-    with _locked(folder, alone=False):
+    with _locked(folder, "LOCK_SH"):
         yield
 
 
 @contextmanager
 def alone(folder: Path) -> Iterator[bool]:
     """Whether nothing is being made in a folder, nor will be before the end. False where nobody can say."""
-    with _locked(folder, alone=True) as locked:
+    with _locked(folder, "LOCK_EX", wait=False) as locked:
         yield locked
 
 
 @contextmanager
-def _locked(folder: Path, *, alone: bool) -> Iterator[bool]:
+def in_turn(folder: Path) -> Iterator[bool]:
+    """One after the other: what reads a file of a folder and writes it anew loses nobody's work. Waits.
+
+    False where nobody can be held back.
+    """
+    with _locked(folder, "LOCK_EX") as locked:
+        yield locked
+
+
+@contextmanager
+def _locked(folder: Path, how: str, *, wait: bool = True) -> Iterator[bool]:
     if sys.platform == "win32":
         yield False
         return
@@ -62,7 +72,7 @@ def _locked(folder: Path, *, alone: bool) -> Iterator[bool]:
         return
     try:
         try:
-            fcntl.flock(place, fcntl.LOCK_EX | fcntl.LOCK_NB if alone else fcntl.LOCK_SH)
+            fcntl.flock(place, getattr(fcntl, how) | (0 if wait else fcntl.LOCK_NB))
             locked = True
         except OSError:  # somebody is at work; or the file system, as NFS does, locks no folders
             locked = False

@@ -77,7 +77,7 @@ class PictureModel:
             outputs = tuple(
                 np.concatenate([np.atleast_1d(part) for part in parts]) for parts in zip(*runs, strict=True)
             )
-        if not np.isfinite(outputs[0].sum()):
+        if not all(np.isfinite(output.sum()) for output in outputs):
             raise InferenceError(f"model {self.model} gave no numbers", "try --precision fp32")
         return outputs
 

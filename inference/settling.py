@@ -113,20 +113,25 @@ def confirm(served: Served, content: bytes, kitchen: Kitchen) -> Verdict:
     contract, timed, samples = served.contract, served.timed, served.take()
     assert timed is not None, "what is to be confirmed was chosen"
     exact = next(c for c in served.menu.candidates if c.precision == "fp32")
-    reference = _Once(kitchen.make(exact, contract, content, None), samples)
+    plain = kitchen.make(exact, contract, content, None)
+    reference = _Once(plain, samples)
     failed = served.choice
     judged = samples[1::2] if failed.precision == "int8" else samples
-    reason = strays(contract, reference, served.runner, judged)
+    reason = _judged(contract, reference, served.runner, judged)
     if not reason:
         log.info("engine.confirmed", model=contract.model, engine=str(failed))
         return Verdict(served.runner, msgspec.structs.replace(timed, confirmed=True))
     if failed.precision == "int8":
-        learned = wider(timed.ranges, kitchen.ranges(failed, contract, content, samples[::2]))
-        runner, ranges, reason = _eighths(failed, contract, content, kitchen, learned, reference, judged)
-        if not reason:
-            log.info("engine.calibrated", model=contract.model, engine=str(failed))
-            kept = msgspec.structs.replace(timed, ranges=dict(ranges), confirmed=True)
-            return Verdict(runner, kept)
+        try:
+            learned = wider(timed.ranges, kitchen.ranges(failed, contract, content, samples[::2]))
+            runner, ranges, reason = _eighths(failed, contract, content, kitchen, learned, reference, judged)
+        except FaceswapdError as error:
+            reason = str(error)
+        else:
+            if not reason:
+                log.info("engine.calibrated", model=contract.model, engine=str(failed))
+                kept = msgspec.structs.replace(timed, ranges=dict(ranges), confirmed=True)
+                return Verdict(runner, kept)
     _say(failed, served, reason)
     refused = {**timed.refused, str(failed): reason}
     timed_ms = timed.ms
@@ -134,16 +139,30 @@ def confirm(served: Served, content: bytes, kitchen: Kitchen) -> Verdict:
         (c for c in served.menu.candidates if c != failed and str(c) in timed_ms),
         key=lambda c: timed_ms[str(c)],
     )
-    for choice in others:
-        if choice.precision == "int8":
-            continue
-        runner = kitchen.make(choice, contract, content, None)
-        if choice.precision == "fp32" or not strays(contract, reference, runner, samples):
+    choice, runner = exact, plain  # whatever else fails, what strays serves no longer
+    for other in others:
+        if other == exact:
             break
-    else:
-        choice, runner = exact, kitchen.make(exact, contract, content, None)
+        if other.precision == "int8":
+            continue
+        try:
+            made = kitchen.make(other, contract, content, None)
+        except FaceswapdError as error:
+            _say(other, served, str(error))
+            continue
+        if other.precision == "fp32" or not _judged(contract, reference, made, samples):
+            choice, runner = other, made
+            break
     log.info("engine.chosen", model=contract.model, engine=str(choice), ms=timed_ms)
     return Verdict(runner, Timed(contract.model, choice, timed_ms, {}, refused, confirmed=True))
+
+
+def _judged(contract: Contract, reference: Runner, other: Runner, samples: Sequence[Sample]) -> str:
+    """As `strays`; a runner that fails on a sample is refused for that."""
+    try:
+        return strays(contract, reference, other, samples)
+    except FaceswapdError as error:
+        return str(error)
 
 
 def _eighths(

@@ -47,9 +47,10 @@ def supplied(model: str, card: Card, content: bytes) -> Supply:
     if card.edges:
         whole.pop("source")
     makes_pictures = family.task in ("swapper", "enhancer", "frame enhancer")
-    peak = 255.0 / family.result.scale[0] if makes_pictures else None
+    # What stands beside a picture is a mask, 0 to 1: it decides what of the picture is shown.
+    peaks = (255.0 / family.result.scale[0], 1.0) if makes_pictures else (None, None)
     outputs = tuple(
-        _spec(f, card.batch, role, peak if n == 0 else None, least=1)
+        _spec(f, card.batch, role, peaks[min(n, 1)], least=1)
         for n, (role, f) in enumerate(ports.outputs.items())
     )
     if family.task == "detector":

@@ -1,6 +1,11 @@
-import numpy as np
+from pathlib import Path
 
+import numpy as np
+import pytest
+
+from faceswapd.core.errors import ModelError
 from faceswapd.faces.templates import TEMPLATES
+from faceswapd.inference import calibration
 from faceswapd.inference.calibration import portrait_crops
 
 
@@ -33,3 +38,14 @@ def test_a_crop_is_aligned_by_its_template() -> None:
         eye = crop[int(y) - 2 : int(y) + 3, int(x) - 3 : int(x) + 4].mean()
         cheek = crop[int(y) + 13 : int(y) + 18, int(x) - 3 : int(x) + 4].mean()
         assert eye < cheek - 15
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no picture"])
+def test_a_portrait_that_cannot_be_read_is_a_broken_installation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes | None
+) -> None:
+    monkeypatch.setattr(calibration, "_ASSETS", tmp_path)
+    if content is not None:
+        (tmp_path / "portrait.jpg").write_bytes(content)
+    with pytest.raises(ModelError, match=r"portrait\.jpg cannot be read: reinstall faceswapd"):
+        portrait_crops("ffhq_512", 128)

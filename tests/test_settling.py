@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pytest
 
-from faceswapd.core.errors import ConfigError
+from faceswapd.core.errors import ConfigError, InferenceError
 from faceswapd.inference import settling as module
 from faceswapd.inference.choices import Choice, Timed
 from faceswapd.inference.contracts import Contract, TensorSpec
@@ -202,6 +202,26 @@ def test_what_strays_on_real_work_gives_way_to_the_next_that_does_not(half: floa
     assert verdict.timed.confirmed
     assert verdict.timed.refused == {str(EIGHTH): "out is within 8.0 dB, asked are 35"}
     assert verdict.timed.ranges == {}
+
+
+@pytest.mark.parametrize("fails", ["the run", "the calibration", "what else there is"])
+def test_what_strays_serves_no_longer_whatever_else_fails(
+    fails: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> Ranges:
+        raise InferenceError("model net failed")
+
+    kitchen, runner = Kitchen({EXACT: 0.0, EIGHTH: 0.4}), Adds(0.4)
+    one = confirming(3.0, runner, OTHER, HALF, EIGHTH)
+    if fails == "the run":
+        monkeypatch.setattr(runner, "run", broken)
+    if fails == "the calibration":
+        monkeypatch.setattr(kitchen, "ranges", broken)
+    verdict = confirm(one, b"file", kitchen)
+
+    assert verdict.timed.choice == EXACT
+    assert verdict.timed.confirmed
+    assert str(EIGHTH) in verdict.timed.refused
 
 
 def test_made_up_samples_are_taken_once_and_only_where_nothing_is_known() -> None:

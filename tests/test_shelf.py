@@ -245,6 +245,14 @@ def test_a_file_that_is_not_there_is_a_missing_input(shelf: Shelf, tmp_path: Pat
         shelf.add(tmp_path / "none.onnx")
 
 
+def test_the_masks_beside_a_picture_are_judged_too(shelf: Shelf, tmp_path: Path) -> None:
+    shelf.add(put(tmp_path, "somebody.dfm", standins.dfm()), "somebody", consent="self")
+    peaks = {o.name: o.peak for o in shelf.supply("somebody").contract.outputs}
+
+    assert len(peaks) == 3
+    assert set(peaks.values()) == {1.0}
+
+
 def test_both_halves_are_supplied_with_their_contracts(shelf: Shelf, tmp_path: Path) -> None:
     shelf.add(put(tmp_path, "mine.onnx", INSWAPPER))
     image, identity = shelf.supply("mine"), shelf.supply("mine" + IDENTITY)
