@@ -34,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             from .ctl import main as ctl
 
             return ctl(words[1:])
-        args = _parser().parse_args(joined(words))
+        args = command_line().parse_args(joined(words))
         command: Command = args.command
         return command(args)
     except FaceswapdError as error:
@@ -63,7 +63,8 @@ def whole_process(argv: Sequence[str] | None = None) -> int:
     return code
 
 
-def _parser() -> argparse.ArgumentParser:
+def command_line() -> argparse.ArgumentParser:
+    """All commands with their options; of `ctl` only the name, its own are in `ctl_options`."""
     from .. import __version__
 
     parser = _Parser(prog="faceswapd", description="A webcam in, a processed virtual camera out.")
@@ -85,6 +86,12 @@ def _parser() -> argparse.ArgumentParser:
         commands, "devices", "cameras, virtual cameras, monitors and windows of this machine", _devices
     )
     devices.add_argument("--json", action="store_true")
+
+    listed = _add(
+        commands, "processors", "what can be done to the picture, with every parameter", _processors
+    )
+    listed.add_argument("name", nargs="?", default="", metavar="NAME", help="only this one")
+    listed.add_argument("--json", action="store_true", help="print them as JSON")
 
     face = _add(commands, "face", "the faces that can be worn, each with its consent", _face)
     actions = face.add_subparsers(title="actions", metavar="ACTION", required=True, dest="action")
@@ -144,6 +151,12 @@ def _devices(args: argparse.Namespace) -> int:
     from .lists import devices
 
     return devices(args)
+
+
+def _processors(args: argparse.Namespace) -> int:
+    from .lists import processors
+
+    return processors(args)
 
 
 def _face(args: argparse.Namespace) -> int:

@@ -6,7 +6,7 @@ import base64
 import shlex
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import msgspec
 from rich.console import Console, RenderableType
@@ -20,6 +20,7 @@ from ..core.events import ProcessorInfo, State, Stats
 from ..core.params import read_texts
 from . import latency, tables
 from .completion import completion
+from .ctl_options import ctl_parser
 
 CHUNK = 32 * 1024
 """Bytes of a picture in one message: 64 KiB is the most the server takes, and base64 adds a third."""
@@ -29,7 +30,6 @@ _RECORD = {
     "save": "record.save_last",
     "status": "record.status",
 }
-TOPICS = ("state", "stats", "faces", "log")
 ON = {"on": True, "off": False, "true": True, "false": False, "yes": True, "no": False}
 
 Action = Callable[[Client, argparse.Namespace], Awaitable[tuple[Any, RenderableType]]]
@@ -39,7 +39,7 @@ Action = Callable[[Client, argparse.Namespace], Awaitable[tuple[Any, RenderableT
 def main(argv: list[str]) -> int:
     """Runs one command against the daemon; returns the exit code."""
     try:
-        options = _parser().parse_args(argv)
+        options = ctl_parser().parse_args(argv)
         return asyncio.run(_run(options))
     except SystemExit as done:  # --help
         return int(done.code or 0)
@@ -55,7 +55,9 @@ def main(argv: list[str]) -> int:
 async def _run(options: argparse.Namespace) -> int:
     console = Console(highlight=False)
     if options.command == "completion":
-        console.out(completion(_parser(), options.shell))
+        from .cli import command_line  # here, because it comes here for `ctl`
+
+        console.out(completion(command_line(), ctl_parser(), options.shell))
         return 0
     try:
         secret = _secret(options.token_file) if options.token_file else None
@@ -63,7 +65,7 @@ async def _run(options: argparse.Namespace) -> int:
             if options.command == "watch":
                 await _watch(remote, options, console)
                 return 0
-            data, view = await options.action(remote, options)
+            data, view = await ACTIONS[options.command](remote, options)
     except RpcError as refused:
         raise user_error(refused) from None
     if options.json:
@@ -71,81 +73,6 @@ async def _run(options: argparse.Namespace) -> int:
     elif view:
         console.print(view, soft_wrap=isinstance(view, str), markup=False)
     return 0
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(f"ctl: {message}", f"see `{self.prog} --help`")
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="faceswapd ctl", description="Controls the daemon that runs.")
-    parser.add_argument(
-        "--url", help="ws://host:port, wss://host:port or unix:/path; found by itself if left out"
-    )
-    parser.add_argument("--token-file", type=Path, metavar="FILE", help="the token of a daemon elsewhere")
-    parser.add_argument("--json", action="store_true", help="machine-readable output")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=_Parser)
-
-    def add(name: str, help_: str, action: Action | None, *arguments: dict[str, Any]) -> None:
-        sub = commands.add_parser(name, help=help_, description=help_)
-        sub.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
-        for argument in arguments:
-            sub.add_argument(argument.pop("name"), **argument)
-        sub.set_defaults(action=action)
-
-    name, switch = {"name": "name", "metavar": "NAME"}, {"name": "to", "choices": ["on", "off", "toggle"]}
-    assignments = {"name": "values", "nargs": "+", "metavar": "KEY=VALUE"}
-    maybe = {"name": "name", "nargs": "?", "default": "", "metavar": "NAME"}
-    add("status", "Shows the state.", _status)
-    add("get", "Shows one value of the state, such as `anonymize.strength` or `face`.", _get,
-        {"name": "path", "metavar": "PATH"})  # fmt: skip
-    add("set", "Sets a processor's parameters and `enabled`.", _change, dict(name), dict(assignments))
-    add("toggle", "Turns a processor on or off.", _change, dict(name))
-    add(
-        "reorder",
-        "Puts the chain in another order.",
-        _change,
-        {"name": "names", "nargs": "+", "metavar": "NAME"},
-    )
-    add("processors", "Lists the processors and their parameters.", _processors)
-    add("privacy", "Shows the placeholder, at once.", _change, dict(switch))
-    add("freeze", "Holds the picture as it is.", _change, dict(switch))
-    add("hold", "Keeps a processor, `privacy` or `freeze` on until interrupted.", _hold, dict(name),
-        {"name": "--for", "dest": "for_s", "type": float, "metavar": "SECONDS"})  # fmt: skip
-    add("face", "Lists, wears, adds or removes faces.", _face,
-        {"name": "what", "choices": ["list", "set", "add", "remove"]}, dict(maybe),
-        {"name": "--photo", "type": Path, "metavar": "FILE"},
-        {"name": "--consent", "choices": ["self", "permission", "public-domain", "synthetic"]})  # fmt: skip
-    add("preset", "Lists, applies or saves presets.", _preset,
-        {"name": "what", "choices": ["list", "apply", "save"]}, dict(maybe))  # fmt: skip
-    add(
-        "camera",
-        "Lists or selects cameras.",
-        _camera,
-        {"name": "what", "choices": ["list", "select"]},
-        dict(maybe),
-    )
-    add("output", "Lists the outputs.", _output,
-        {"name": "what", "choices": ["list"], "nargs": "?", "default": "list"})  # fmt: skip
-    add("record", "Records a film.", _record,
-        {"name": "what", "choices": ["start", "stop", "pause", "resume", "save", "status"]},
-        {"name": "path", "nargs": "?", "default": "", "metavar": "FILE"})  # fmt: skip
-    add("snapshot", "Saves the picture that is shown now.", _snapshot,
-        {"name": "file", "type": Path, "metavar": "FILE.jpg"})  # fmt: skip
-    add("stats", "Shows frame rate, latencies and drops.", _stats)
-    add("latency", "Says by how much a call's microphone is to be delayed.", _latency)
-    add("watch", "Prints events as they come, a JSON document a line.", None,
-        {"name": "topics", "nargs": "*", "default": ["state"], "metavar": "TOPIC"},
-        {"name": "--interval", "type": float, "default": 1.0, "metavar": "SECONDS"})  # fmt: skip
-    add("batch", "Makes several changes at one frame boundary: each argument is a change in quotes.", _batch,
-        {"name": "changes", "nargs": "+", "metavar": "'set NAME KEY=VALUE'"})  # fmt: skip
-    add("token", "Makes a new token; everybody who used the old one is let go.", _token,
-        {"name": "what", "choices": ["rotate"]})  # fmt: skip
-    add("pair", "Makes a link that lets one browser into the web remote, once.", _pair)
-    add("completion", "Prints a completion script for a shell.", None,
-        {"name": "shell", "choices": ["bash", "zsh", "fish"]})  # fmt: skip
-    return parser
 
 
 async def _status(remote: Client, _: argparse.Namespace) -> tuple[Any, RenderableType]:
@@ -247,9 +174,9 @@ def _assigned(name: str, assignments: list[str], infos: tuple[ProcessorInfo, ...
     return change
 
 
-async def _processors(remote: Client, _: argparse.Namespace) -> tuple[Any, RenderableType]:
-    listed = await remote.ask("processor.list", ProcessorList)
-    return listed.processors, tables.processors(listed.processors, await remote.state())
+async def _processors(remote: Client, options: argparse.Namespace) -> tuple[Any, RenderableType]:
+    infos = tables.named((await remote.ask("processor.list", ProcessorList)).processors, options.name)
+    return infos, tables.processors(infos, await remote.state())
 
 
 async def _hold(remote: Client, options: argparse.Namespace) -> tuple[Any, RenderableType]:
@@ -278,7 +205,7 @@ async def _face(remote: Client, options: argparse.Namespace) -> tuple[Any, Rende
     name = _named(options)
     if options.what == "set":
         state = await remote.ask("face.set", State, name=name)
-        return state, f"wearing {state.face}"
+        return state, tables.worn(state)
     if options.what == "remove":
         return await remote.call("face.remove", name=name), f"removed {name}"
     if options.photo is None or options.consent is None:
@@ -370,6 +297,15 @@ async def _watch(remote: Client, options: argparse.Namespace, console: Console) 
     async for event in remote.events():
         if not isinstance(event, Preview):
             console.out(msgspec.json.encode(event).decode())
+
+
+ACTIONS: dict[str, Action] = {
+    "status": _status, "get": _get, "processors": _processors, "hold": _hold, "face": _face, "preset": _preset,
+    "camera": _camera, "output": _output, "record": _record, "snapshot": _snapshot, "stats": _stats,
+    "latency": _latency, "batch": _batch, "token": _token, "pair": _pair,
+    **dict.fromkeys(("set", "toggle", "reorder", "privacy", "freeze"), _change),
+}  # fmt: skip
+"""What each command does; `watch` and `completion` go their own ways."""
 
 
 def _named(options: argparse.Namespace) -> str:

@@ -1,4 +1,4 @@
-"""`devices` and `face`: what is there."""
+"""`devices`, `processors` and `face`: what is there."""
 
 import argparse
 import logging
@@ -64,6 +64,22 @@ def _desktop(console: Console, monitors: "tuple[Monitor, ...]", windows: "tuple[
         for window in windows:
             table.add_row(Text(window.title), window.number, f"{window.size[0]}x{window.size[1]}")
         console.print(table)
+
+
+def processors(args: argparse.Namespace) -> int:
+    """What can be in a chain, with parameters, defaults and ranges."""
+    from ..processors.library import Library
+    from . import tables
+    from .precheck import known_processors
+
+    infos = tables.named(
+        known_processors(Library(places.data_dir()), places.data_dir() / "models"), args.name
+    )
+    if args.json:
+        sys.stdout.write(msgspec.json.encode(infos).decode() + "\n")
+    else:
+        Console(highlight=False).print(tables.processors(infos))
+    return 0
 
 
 def face(args: argparse.Namespace) -> int:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from ..core.errors import ConfigError, FaceswapdError, ModelError, UsageError
+from ..core.events import ProcessorInfo
 from ..core.settings import AnalysisSettings, Settings
 from ..inference import packs
 from ..inference.detectors import check_detector
@@ -14,7 +15,7 @@ from ..inference.shelf import Shelf
 from ..processors.chain import ChainBuilder
 from ..processors.library import Library
 from ..processors.processor import Workshop
-from ..processors.registry import registry
+from ..processors.registry import Registry, registry
 from . import config
 
 
@@ -29,13 +30,22 @@ class _Unloaded:
         raise ModelError(f"model {model} is asked for before models are loaded", "report this as a mistake")
 
 
+def known_processors(library: Library, models: Path) -> tuple[ProcessorInfo, ...]:
+    """All processors, those of other packages too, with their parameters. `models`: the folder of the user's."""
+    return _registry(library, models).infos()
+
+
+def _registry(library: Library, models: Path) -> Registry:
+    return registry(Workshop(_Unloaded(Shelf(models)), library))
+
+
 def check_chain(settings: Settings, library: Library, models: Path, config_file: Path | None = None) -> None:
     """Raises for a processor, a parameter, a face or a model that does not exist: UsageError where the command line
     says it, ConfigError where the configuration (`config_file`, None the user's own) or the environment does.
 
     models: the folder of the user's. ModelError for a model that is known and not here.
     """
-    builder = ChainBuilder(registry(Workshop(_Unloaded(Shelf(models)), library)))
+    builder = ChainBuilder(_registry(library, models))
     _blame(lambda said: builder.check(said.processors), settings, config_file)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
+from ..core.errors import UsageError
 from ..core.events import ProcessorInfo, State, Stats
 from ..core.params import ParamInfo
 
@@ -13,7 +14,7 @@ from ..core.params import ParamInfo
 def status(state: State) -> Table:
     """The state, a line each."""
     table = _grid()
-    phase = state.phase + (" · privacy" if state.privacy else "") + (" · frozen" if state.frozen else "")
+    phase = state.phase + (", privacy" if state.privacy else "") + (", frozen" if state.frozen else "")
     style = "red" if state.problems or state.phase == "degraded" else "green"
     table.add_row("phase", Text(phase, style=style))
     table.add_row("showing", state.showing)
@@ -22,7 +23,7 @@ def status(state: State) -> Table:
     table.add_row("picture", f"{state.size[0]}x{state.size[1]} at {state.fps:g}")
     for n, processor in enumerate(state.processors):
         values = " ".join(f"{k}={_text(v)}" for k, v in processor.params.items())
-        mark = Text("● ", style="green") if processor.enabled else Text("○ ", style="dim")
+        mark = Text("on   ", style="green") if processor.enabled else Text("off  ", style="dim")
         table.add_row("" if n else "chain", mark + Text(f"{processor.name} {values}"))
     table.add_row("face", state.face)
     table.add_row("no face", state.on_no_face)
@@ -57,18 +58,38 @@ def stats(now: Stats) -> Table:
     return table
 
 
-def processors(infos: Iterable[ProcessorInfo], state: State) -> Table:
-    """All processors with their parameters; those of the chain with what they are set to."""
-    chain = {p.name: p for p in state.processors}
-    table = Table(box=None, pad_edge=False)
-    for column in ("processor", "parameter", "value", "range", "help"):
-        table.add_column(column)
-    for info in infos:
+def worn(state: State) -> Text:
+    """What has become of a chosen face: it is seen only while a processor that wears it is on."""
+    wearers = [p for p in state.processors if "face" in p.params]
+    if any(p.enabled for p in wearers) or not wearers:
+        return Text(f"wearing {state.face}")
+    name = wearers[0].name
+    return Text(f"{state.face} is worn as soon as {name} is on: faceswapd ctl toggle {name}")
+
+
+def named(infos: Sequence[ProcessorInfo], name: str) -> tuple[ProcessorInfo, ...]:
+    """The one of that name, or all of them where it is empty. Raises UsageError, which names those there are."""
+    found = tuple(info for info in infos if name in ("", info.name))
+    if not found:
+        raise UsageError(f"no processor {name!r}", f"known are {', '.join(info.name for info in infos)}")
+    return found
+
+
+def processors(infos: Iterable[ProcessorInfo], state: State | None = None) -> Table:
+    """Processors with their parameters: those of the chain of `state` with what they are set to, else the defaults."""
+    chain = {p.name: p for p in state.processors} if state else {}
+    table = Table.grid(padding=(0, 2))
+    for n, info in enumerate(infos):
+        if n:
+            table.add_row()
         now = chain.get(info.name)
-        table.add_row(info.name, "enabled", _text(now.enabled) if now else "not in the chain", "", info.help)
+        enabled = _text(now.enabled) if now else "not in the chain" if state else ""
+        table.add_row(Text(info.name, style="bold"), enabled, info.help)
         for param in info.params:
             value = now.params.get(param.name, param.default) if now else param.default
-            table.add_row("", param.name, _text(value) + param.unit, _range(param), param.help)
+            shown = f"{_text(value)} {param.unit}".rstrip()
+            may_be = f" ({_range(param)})" if _range(param) else ""
+            table.add_row(f"  {param.name}", shown or Text("empty", style="dim"), Text(param.help + may_be))
     return table
 
 
@@ -94,7 +115,7 @@ def _range(param: ParamInfo) -> str:
         return " | ".join(param.enum)
     if param.min is not None or param.max is not None:
         return f"{_text(param.min)} to {_text(param.max)}"
-    return "on | off" if param.type == "bool" else ""
+    return ""
 
 
 def _text(value: Any) -> str:

@@ -67,6 +67,8 @@ NONE = ("--source", "pattern:", "--output", "none", "--no-control", "--for", "0.
         (69, "modprobe v4l2loopback", ["run", "--source", "pattern:", "--output", "/dev/video99"]),
         (69, "webcam of dreams", ["run", "--source", "webcam of dreams", "--output", "none"]),
         (69, "faceswapd run", ["ctl", "status"]),
+        (64, "known are mesh_swap", ["processors", "vieuw"]),
+        (64, "on|off|toggle", ["ctl", "privacy"]),
         (66, "nowhere.toml", ["run", "--config", "nowhere.toml"]),
         (78, "cuda", ["run", *NONE, "--execution-provider", "cuda"]),
     ],
@@ -88,6 +90,19 @@ def test_without_any_virtual_camera_the_daemon_ends_with_the_remedy(
     assert code == 69
     assert "modprobe" in text
     assert "none" in text
+
+
+def test_processors_are_listed_with_defaults_and_ranges(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    assert main(["processors", "view"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("view")
+    assert "How many times larger. (1 to 8)" in out
+    assert "0 degrees" in out
+    assert main(["processors", "--json"]) == 0
+    assert {"mesh_swap", "anonymize"} <= {p["name"] for p in json.loads(capsys.readouterr().out)}
 
 
 def test_a_port_that_is_taken(capsys: pytest.CaptureFixture[str]) -> None:

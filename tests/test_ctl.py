@@ -1,13 +1,12 @@
 import argparse
 import asyncio
 import json
-import shutil
-import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
 
+import msgspec
 import pytest
 from control_fakes import START, AbleCommands, FakeCommands, serving
 from rich.console import Console
@@ -15,8 +14,8 @@ from rich.console import Console
 from faceswapd.control import addresses
 from faceswapd.core.abilities import OutputInfo
 from faceswapd.core.errors import UsageError
-from faceswapd.core.events import StateChanged
-from faceswapd.daemon import ctl
+from faceswapd.core.events import ProcessorState, StateChanged
+from faceswapd.daemon import ctl, tables
 
 
 class Daemon:
@@ -74,8 +73,9 @@ def test_status_for_people(daemon: Daemon, capsys: pytest.CaptureFixture[str]) -
 
     out = capsys.readouterr().out
     assert "1280x720 at 30" in out
-    assert "● anonymize mode=blur strength=0.5" in out
-    assert "○ mesh_swap" in out
+    assert "on   anonymize mode=blur strength=0.5" in out
+    assert "off  mesh_swap" in out
+    assert out.isascii()  # a shell of another encoding shows it, too
 
 
 @pytest.mark.parametrize("url", [False, True])
@@ -210,6 +210,36 @@ def test_presets_processors_stats_and_token(daemon: Daemon, capsys: pytest.Captu
     assert daemon.commands.now.on_no_face == "freeze"
 
 
+def test_one_processor_with_its_parameters(daemon: Daemon, capsys: pytest.CaptureFixture[str]) -> None:
+    assert ctl.main(["processors", "anonymize"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("anonymize")
+    assert "mesh_swap" not in out
+    assert ctl.main(["processors", "anonymise"]) == 64
+    assert "known are anonymize, mesh_swap" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["face", "preset", "output"])
+def test_what_can_be_listed_is_listed_without_a_word(
+    daemon: Daemon, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    daemon.commands.outputs = lambda: (OutputInfo("talk.mp4", "film", 30.0),)  # type: ignore[attr-defined]
+    assert ctl.main([command]) == 0
+    alone = capsys.readouterr().out
+    assert ctl.main([command, "list"]) == 0
+    assert capsys.readouterr().out == alone != ""
+
+
+def test_a_face_that_nothing_wears_is_not_called_worn(capsys: pytest.CaptureFixture[str]) -> None:
+    off = ProcessorState("mesh_swap", enabled=False, params={"face": "ada"})
+    state = msgspec.structs.replace(START, face="ada", processors=(off,))
+    assert (
+        tables.worn(state).plain == "ada is worn as soon as mesh_swap is on: faceswapd ctl toggle mesh_swap"
+    )
+    on = msgspec.structs.replace(off, enabled=True)
+    assert tables.worn(msgspec.structs.replace(state, processors=(on,))).plain == "wearing ada"
+
+
 def test_the_latency_is_told_as_what_to_do(daemon: Daemon, capsys: pytest.CaptureFixture[str]) -> None:
     assert ctl.main(["latency"]) == 0
     assert capsys.readouterr().out.startswith("delay your microphone by 9 ms in a call")
@@ -263,28 +293,6 @@ def test_watch_prints_a_document_a_line(
 
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [(line["topic"], line["rev"]) for line in lines] == [("state", 1), ("state", 2)]
-
-
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_completion_scripts_are_right_shell(capsys: pytest.CaptureFixture[str], shell: str) -> None:
-    assert ctl.main(["completion", shell]) == 0
-
-    script = capsys.readouterr().out
-    assert "snapshot" in script
-    if path := shutil.which(shell):
-        assert subprocess.run([path, "-n"], input=script, text=True, capture_output=True).stderr == ""
-
-
-def test_bash_completes_commands(capsys: pytest.CaptureFixture[str]) -> None:
-    if not (bash := shutil.which("bash")):
-        pytest.skip("needs bash")
-    ctl.main(["completion", "bash"])
-    ask = 'COMP_WORDS=(faceswapd ctl pr); COMP_CWORD=2; _faceswapd_ctl; echo "${COMPREPLY[@]}"'
-    script = capsys.readouterr().out + ask
-
-    told = subprocess.run([bash], input=script, text=True, capture_output=True, check=True).stdout
-
-    assert told.split() == ["processors", "privacy", "preset"]
 
 
 def test_the_token_of_a_daemon_elsewhere(
