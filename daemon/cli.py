@@ -19,6 +19,15 @@ Command = Callable[[argparse.Namespace], int]
 class _Parser(argparse.ArgumentParser):
     """argparse, with the house's errors in place of `exit(2)`."""
 
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:  # type: ignore[override]
+        """Names the command whose `--help` tells more; inputs may stand on both sides of options."""
+        known, rest = super().parse_known_args(args, namespace)
+        if rest and hasattr(known, "input") and not any(word.startswith("-") for word in rest):
+            known.input, rest = [*known.input, *rest], []  # argparse itself takes the first group only
+        if rest:
+            self.error(f"unrecognized arguments: {' '.join(rest)}")
+        return known, rest
+
     def error(self, message: str) -> NoReturn:
         raise UsageError(message, f"see `{self.prog} --help`")
 
@@ -75,7 +84,9 @@ def command_line() -> argparse.ArgumentParser:
     add_run_options(run)
 
     demo = _add(commands, "demo", "ten seconds of the main job on a bundled portrait, saved as a film", _demo)
-    demo.add_argument("--for", dest="for_s", type=float, default=10.0, metavar="SECONDS")
+    demo.add_argument(
+        "--for", dest="for_s", type=float, default=10.0, metavar="SECONDS", help="for so long (default: 10)"
+    )
     demo.add_argument("--save", default="demo.mp4", metavar="FILE", help="the film (default: %(default)s)")
     demo.add_argument("--json", action="store_true", help="print the numbers as one JSON object")
 
@@ -85,7 +96,7 @@ def command_line() -> argparse.ArgumentParser:
     devices = _add(
         commands, "devices", "cameras, virtual cameras, monitors and windows of this machine", _devices
     )
-    devices.add_argument("--json", action="store_true")
+    devices.add_argument("--json", action="store_true", help="print them as JSON")
 
     listed = _add(
         commands, "processors", "what can be done to the picture, with every parameter", _processors
@@ -95,25 +106,35 @@ def command_line() -> argparse.ArgumentParser:
 
     face = _add(commands, "face", "the faces that can be worn, each with its consent", _face)
     actions = face.add_subparsers(title="actions", metavar="ACTION", required=True, dest="action")
-    add = actions.add_parser("add", help="add a photo")
-    add.add_argument("photo")
-    add.add_argument("--name", required=True)
-    add.add_argument("--consent", metavar="self|permission|public-domain|synthetic")
+
+    def action(name: str, text: str) -> argparse.ArgumentParser:
+        made: argparse.ArgumentParser = actions.add_parser(name, help=text, description=text)
+        return made
+
+    add = action("add", "add a photo")
+    add.add_argument("photo", help="a picture with the face")
+    add.add_argument("--name", required=True, help="what it is called from now on")
+    add.add_argument("--consent", metavar="BASIS",
+        help="why it may be worn: self, permission, public-domain or synthetic")  # fmt: skip
     add_config_option(add)
-    actions.add_parser("list", help="list them").add_argument("--json", action="store_true")
-    actions.add_parser("remove", help="remove one, its photo and its record").add_argument("name")
-    add_analyse_options(actions.add_parser("analyse", help="what is seen in a photo; nothing is kept of it"))
+    action("list", "list them").add_argument("--json", action="store_true", help="print them as JSON")
+    action("remove", "remove one, its photo and its record").add_argument(
+        "name", help="as `face list` names it"
+    )
+    add_analyse_options(action("analyse", "what is seen in a photo; nothing is kept of it"))
 
     models = _add(commands, "models", "the neural models of this machine: pull, add, verify, remove", _models)
     add_models_options(models)
 
     doctor = _add(commands, "doctor", "checks the installation, each finding with its remedy", _doctor)
-    doctor.add_argument("--json", action="store_true")
+    doctor.add_argument("--json", action="store_true", help="print the findings as JSON")
 
     bench = _add(commands, "bench", "how fast this machine is, on bundled material", _bench)
-    bench.add_argument("--json", action="store_true")
+    bench.add_argument("--json", action="store_true", help="print the numbers as JSON")
     bench.add_argument("--seconds", type=float, default=5.0, help="for each case (default: %(default)s)")
-    bench.add_argument("--only", metavar="CASE,...", help="only these cases")
+    bench.add_argument(
+        "--only", metavar="CASE,...", help="only cases whose names begin so: anonymize, mesh_swap, ..."
+    )
     add_analysis_options(bench)
 
     commands.add_parser("ctl", help="remote control of a running daemon: `faceswapd ctl --help`")

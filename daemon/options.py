@@ -19,17 +19,28 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     add_config_option(parser)
     add(
         "--source",
-        help="camera name or path, film, picture, URL, screen:, pattern:, portrait: (default: the first camera)",
+        help="camera name or path, film, picture, URL, screen:, portrait: (bundled), pattern: (test picture) "
+        "(default: the first camera)",
     )
     add("--output", action="append", metavar="WHERE",
         help="virtual camera name or path, pipewire:, film, mjpeg:, a udp, rtmp, rtsp or srt address, "
-        "memory:, none; may be repeated")  # fmt: skip
+        "memory:, none; may be repeated (default: the first virtual camera)")  # fmt: skip
     add("--size", metavar="WxH", help="of the output (default: 1280x720)")
     add("--fps", type=float, help="of the output (default: 30)")
-    add("--fit", choices=("letterbox", "crop"), help="how a picture of another shape gets in")
-    add("--processors", metavar="A,B", help="the chain, in order; none passes through (default: anonymize)")
-    add("--set", action="append", dest="params", metavar="PROCESSOR.PARAM=VALUE", default=[])
-    add("--face", metavar="PHOTO|NAME", help="the face that is worn")
+    add(
+        "--fit",
+        choices=("letterbox", "crop"),
+        help="how a picture of another shape gets in (default: letterbox)",
+    )
+    add("--processors", metavar="A,B",
+        help="the chain, in order, of those that `faceswapd processors` lists; none shows the camera as it is "
+        "(default: anonymize)")  # fmt: skip
+    add_set_option(parser)
+    add(
+        "--face",
+        metavar="PHOTO|NAME",
+        help="the face that is worn: a photo, or a name of `faceswapd face list`",
+    )
     add("--consent", metavar="BASIS", help="for a photo: self, permission, public-domain or synthetic")
     add(
         "--on-no-face", choices=get_args(OnNoFace), help="what is shown without a face (default: placeholder)"
@@ -45,6 +56,14 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     add_record_options(parser)
     add("--json", action="store_true", help="print the numbers of the run as one JSON object at its end")
     add("--verbose", "-v", action="store_true", help="log more")
+
+
+def add_set_option(parser: argparse.ArgumentParser) -> None:
+    """One parameter of one processor; may be repeated."""
+    parser.add_argument(
+        "--set", action="append", dest="params", metavar="PROCESSOR.PARAM=VALUE", default=[],
+        help="a parameter, as `faceswapd processors` lists them: anonymize.mode=pixelate; may be repeated",
+    )  # fmt: skip
 
 
 def add_config_option(parser: argparse.ArgumentParser) -> None:
@@ -76,7 +95,7 @@ def add_analysis_options(parser: argparse.ArgumentParser) -> None:
 def add_inference_options(parser: argparse.ArgumentParser) -> None:
     """What models run on, and how."""
     add = parser.add_argument
-    add("--engine", choices=get_args(EngineName))
+    add("--engine", choices=get_args(EngineName), help="what runs models (default: auto, the fastest here)")
     add("--precision", choices=get_args(PrecisionName), help="of the models' arithmetic (default: auto)")
     add(
         "--execution-provider",
@@ -84,13 +103,19 @@ def add_inference_options(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="cpu, cuda, openvino:gpu, ...; tensorrt,cuda allows the second in the first one's place (default: auto)",
     )
-    add("--execution-threads", dest="threads", type=int, metavar="N", help="workers of the pool")
+    add(
+        "--execution-threads",
+        dest="threads",
+        type=int,
+        metavar="N",
+        help="workers of the pool (default: 0, the provider's own number)",
+    )
 
 
 def add_analyse_options(parser: argparse.ArgumentParser) -> None:
     """The options of `face analyse`."""
-    parser.add_argument("photo", type=Path)
-    parser.add_argument("--json", action="store_true")
+    parser.add_argument("photo", type=Path, help="a picture file")
+    parser.add_argument("--json", action="store_true", help="print it as JSON")
     parser.add_argument("--save", type=Path, metavar="PICTURE", help="a copy in which it is drawn")
     add_config_option(parser)
     add_analysis_options(parser)

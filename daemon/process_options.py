@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..capture.hwaccel import NAMES
-from .options import add_analysis_options, add_config_option, add_inference_options
+from .options import add_analysis_options, add_config_option, add_inference_options, add_set_option
 
 FOREIGN = {
     "--many-faces": "every face wears it (what is done anyway)",
@@ -38,11 +38,14 @@ def add_process_options(parser: argparse.ArgumentParser) -> None:
     add("--jobs", type=Path, metavar="FILE", help="many runs: TOML with [[job]] tables, or a list in JSON, of "
         "these options without their dashes")  # fmt: skip
     add_config_option(parser)
-    add("--processors", metavar="A,B", help="the chain, in order; none changes nothing (default: anonymize)")
+    add("--processors", metavar="A,B",
+        help="the chain, in order, of those that `faceswapd processors` lists; none changes nothing "
+        "(default: anonymize)")  # fmt: skip
     add("--frame-processor", nargs="+", dest="frame_processors", metavar="A",
         help="the same, as other tools have it: face_swapper, ...")  # fmt: skip
-    add("--set", action="append", dest="params", metavar="PROCESSOR.PARAM=VALUE", default=[])
-    add("-s", "--face", "--source", metavar="PHOTO|NAME", help="the face that is worn")
+    add_set_option(parser)
+    add("-s", "--face", "--source", metavar="PHOTO|NAME",
+        help="the face that is worn: a photo, or a name of `faceswapd face list`")  # fmt: skip
     add("--consent", metavar="BASIS", help="for a photo: self, permission, public-domain or synthetic")
     add("--no-badge", action="store_true", help="leave the mark out that swapped and restored faces carry")
     for option, text in FOREIGN.items():

@@ -35,7 +35,9 @@ NONE = ("--source", "pattern:", "--output", "none", "--no-control", "--for", "0.
     ("code", "names", "words"),
     [
         (64, "frob", ["frob"]),
-        (64, "--frob", ["run", "--frob"]),
+        (64, "--frob: see `faceswapd run --help`", ["run", "--frob"]),
+        (64, "--frob b.jpg: see `faceswapd process --help`", ["process", "--frob", "a.jpg", "-q", "b.jpg"]),
+        (64, "--frob: see `faceswapd face add --help`", ["face", "add", "a.jpg", "--name", "a", "--frob"]),
         (64, "1280by720", ["run", "--size", "1280by720"]),
         (64, "unknown processor 'blur': known are mesh_swap, neural_swap, ", ["run", *NONE, "--processors", "blur"]),
         (64, "one of blur, pixelate, fill, mesh", ["run", *NONE, "--set", "anonymize.mode=x"]),

@@ -1,0 +1,29 @@
+import argparse
+from collections.abc import Iterator
+
+from faceswapd.daemon.cli import command_line
+from faceswapd.daemon.ctl_options import ctl_parser
+
+
+def test_inputs_may_stand_on_both_sides_of_options() -> None:
+    words = ["process", "a.jpg", "b.jpg", "--overwrite", "c.jpg", "-o", "out", "d.jpg"]
+    args = command_line().parse_args(words)
+    assert (args.input, args.output, args.overwrite) == (["a.jpg", "b.jpg", "c.jpg", "d.jpg"], "out", True)
+
+
+def every_parser(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
+    yield parser
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for below in action.choices.values():
+                yield from every_parser(below)
+
+
+def test_help_says_of_every_word_and_option_what_it_is_and_of_every_command_what_it_does() -> None:
+    plain = ("what", "to", "shell", "name", "file")  # lists of words, and names that need no words
+    for parser in [*every_parser(command_line()), *every_parser(ctl_parser())]:
+        if parser.prog == "faceswapd ctl" and parser.description is None:
+            continue  # a name only, in the list of commands
+        assert parser.description, parser.prog
+        actions = [a for a in parser._actions if not isinstance(a, argparse._SubParsersAction)]
+        assert [a.dest for a in actions if not a.help and a.dest not in plain] == [], parser.prog
