@@ -103,7 +103,8 @@ def _list(shelf: Shelf, as_json: bool) -> int:
         table.add_column(column, no_wrap=column != "state")
     for row in rows:
         table.add_row(row.model, row.task, row.licence, _state_words(row))
-    Console(soft_wrap=True).print(table)
+    # As wide as it is: a narrow terminal breaks a line, where rich would leave the last column out.
+    Console(soft_wrap=True, width=200).print(table)
     return 0
 
 

@@ -42,6 +42,13 @@ def test_what_is_here_and_what_is_known_is_listed(home: Path, capsys: pytest.Cap
     assert "models pull, 174 MB" in said
 
 
+def test_a_narrow_terminal_still_says_what_to_do(
+    home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    assert "models pull, 174 MB" in spoken(capsys, "list")
+
+
 def test_a_digest_alone_does_not_make_a_model_one_that_can_be_pulled(
     home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -223,6 +223,9 @@ function drawFaces() {
     return make("button", { type: "button", role: "radio", "aria-checked": String(worn), "data-face": face.name,
       title: face.consent, onclick: () => change("face.set", { name: face.name }) }, picture, make("span", {}, face.name));
   }));
+  const wearers = state?.processors.filter((p) => "face" in p.params) ?? [];
+  $("worn").textContent = !wearers.length || wearers.some((p) => p.enabled) ? ""
+    : `${state.face} is worn as soon as ${words(wearers[0].name)} is on.`;
   if (now) document.querySelector(`[data-face="${CSS.escape(now)}"]`)?.focus();
   for (const { name } of faces) if (!pictures.has(name)) fetchPicture(name);
 }

@@ -176,6 +176,11 @@ def test_a_click_changes_the_pixels_of_the_output(tmp_path: Path) -> None:
                 masked = await sharpness(remote)
                 await tab.run("document.getElementById('processor-anonymize').click()")
                 assert await sharpened(remote, 2 * masked)
+                worn = "document.getElementById('worn').textContent"
+                await tab.run("document.querySelector('[data-face=mask]').click()")
+                await tab.until(f"{worn} === 'mask is worn as soon as mesh swap is on.'")
+                await tab.run("document.getElementById('processor-mesh_swap').click()")
+                await tab.until(f"{worn} === ''")
                 await tab.press("p")
                 await tab.until("document.getElementById('showing').textContent.includes('placeholder')")
                 assert tab.complaints == []
