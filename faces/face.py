@@ -31,6 +31,9 @@ class Face:
     """ArcFace's five points by a landmark model, 5 x 2, float32; None where there is no such model."""
     attributes: Attributes | None = None
     """What a model takes the person's sex and age for; None where there is no such model, or no look yet."""
+    appearance: int = 0
+    """Goes up where the face in this place is no longer the same, for all that can be seen: a film was cut.
+    What is remembered of a face is of one appearance."""
     told_pose: Pose | None = None
     """How the head stands by 68 points of a landmark model; None where there is no such model."""
 

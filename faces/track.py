@@ -9,6 +9,7 @@ from ..core.frame import Points
 from .align import Roi, box_of_points, eye_distance, iou, roi_of_points
 from .detection import Detection
 from .face import Face
+from .light import Lit
 from .smooth import Smoother
 
 SAME_FACE = 0.5
@@ -36,6 +37,8 @@ class Found:
     """The points are the mesh model's; else a neutral face laid over a detection."""
     track: "Track | None" = None
     """The face it is taken for; None: a new one."""
+    lit: Lit | None = None
+    """Its skin, where its crop was looked at."""
     roi: Roi = field(init=False)
 
     def __post_init__(self) -> None:
@@ -56,6 +59,9 @@ class Track:
         self.velocity = (0.0, 0.0)
         """Of the crop's centre, pixels a second."""
         self.roi, self.seen_ns = sight.roi, now_ns
+        self.appearance = 0
+        """See `Face.appearance`."""
+        self._lit: Lit | None = None
         self.see(sight, now_ns)
 
     def expected(self, now_ns: int) -> Roi:
@@ -73,6 +79,11 @@ class Track:
         """Takes over what was found in this frame."""
         before, elapsed_s = self.roi, (now_ns - self.seen_ns) / 1e9
         self.roi, self.score, self.meshed, self.seen_ns = sight.roi, sight.score, sight.meshed, now_ns
+        if sight.lit is not None:
+            if self._lit is not None and sight.lit.another(self._lit):
+                self.appearance += 1
+                self._smooth = Smoother()
+            self._lit = sight.lit
         if elapsed_s > 0:
             self.velocity = ((self.roi.x - before.x) / elapsed_s, (self.roi.y - before.y) / elapsed_s)
         self.points = self._smooth(sight.points, eye_distance(sight.points), now_ns)
@@ -80,7 +91,8 @@ class Track:
 
     def face(self, now_ns: int) -> Face:
         """What the rest of the house gets to see: the smoothed points."""
-        return Face(self.id, self.box, self.points, self.score, now_ns - self.seen_ns)
+        held_ns = now_ns - self.seen_ns
+        return Face(self.id, self.box, self.points, self.score, held_ns, appearance=self.appearance)
 
 
 class Tracks:

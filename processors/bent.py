@@ -12,9 +12,9 @@ import numpy as np
 from ..core.frame import Pixels, Points
 from ..faces import masks
 from ..faces.crop import moved, scale_of
+from ..faces.light import Lit, relit
 from ..faces.warp import rasterise, skirted
-from .light import Lit, relit
-from .look import Look
+from .look import Hidden, Look
 
 CELLS = 96
 """Side of the grid on which the map is found; it is linear between the corners of a mesh whose triangles are larger."""
@@ -23,6 +23,9 @@ TURNED = 0.03
 turned to the camera was not seen before."""
 GREW = 1.5
 """Times larger or smaller: detail of another size."""
+UNSEEN = 0.1
+"""Part of the mesh's points that lay beyond the frame's border and are in sight by now: the network knows nothing of
+them."""
 BLINK = 0.7
 """Of how far the eyes were open: a blink goes down to 0.3, and a smile to 0.85."""
 _SKIRT = 0.3
@@ -49,13 +52,32 @@ class Worn:
     """How far the eyes are open, by their width."""
     lit: Lit
     """The wearer's skin in the frame that it was made of."""
+    appearance: int
+    """See `Face.appearance`."""
+    held: bool
+    """It was made of what lay where the face was seen last: of a wall, or of who stepped there."""
+    hidden: Hidden
+    """See `Look.hidden`."""
+    frame: int
+    """The number of the frame that it was made of."""
 
     @classmethod
-    def of(cls, picture: Pixels, mask: masks.Mask | None, look: Look) -> "Worn":
+    def of(cls, picture: Pixels, mask: masks.Mask | None, look: Look, frame: int = 0) -> "Worn":
         """Of the swapped crop of a look."""
-        parts = _parts(look)[:, :2]
+        face, parts = look.face, _parts(look)[:, :2]
         lit = Lit.of(look.crop, parts)
-        return cls(picture, mask, look.face.id, scale_of(look.matrix), parts, _lids(parts), lit)
+        return cls(
+            picture, mask, face.id, scale_of(look.matrix), parts, _lids(parts), lit,
+            face.appearance, face.held_ns > 0, look.hidden, frame,
+        )  # fmt: skip
+
+    def follows(self, before: "Worn", look: Look) -> bool:
+        """It is worth more than what was made before, for `look` of which it was made."""
+        if (self.appearance, self.frame) < (before.appearance, before.frame):
+            return False  # the network was late: somebody else is there by now, or another view
+        if not before.fits(look):
+            return True
+        return not self.held and not self.blinks(before)
 
     def blinks(self, before: "Worn") -> bool:
         """It was made of closed eyes and `before` of open ones: these can be bent shut, but shut ones not open."""
@@ -90,7 +112,12 @@ class Worn:
 
     def _fits(self, look: Look, parts: Points) -> bool:
         grew = scale_of(look.matrix) / self.scale
-        if look.face.id != self.number or not 1 / GREW < grew < GREW or not np.isfinite(parts).all():
+        face = look.face
+        if (face.id, face.appearance) != (self.number, self.appearance) or (self.held and not face.held_ns):
+            return False
+        if not 1 / GREW < grew < GREW or not np.isfinite(parts).all():
+            return False
+        if self.hidden.any() and np.mean(self.hidden & ~look.hidden) > UNSEEN:
             return False
         return float(np.linalg.norm(parts[:, :2] - self.points, axis=1).mean()) <= TURNED
 

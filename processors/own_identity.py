@@ -33,14 +33,15 @@ class OwnIdentities:
     strength: float
     """See `inference.swapper.drawn`."""
     keep: bool
-    """Live: a wearer, known by the id of the face, is looked at rarely. Else in every frame, which then depends on
-    nothing but itself."""
-    _wearers: dict[int, _Wearer] = field(default_factory=dict)
+    """Live: a wearer, known by the id and the appearance of the face, is looked at rarely. Else in every frame, which
+    then depends on nothing but itself."""
+    _wearers: dict[tuple[int, int], _Wearer] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
 
     def styles(self, face: Face, pixels: Pixels) -> Styles:
         """For the face of a frame; `pixels` shows it as it came. Raises InferenceError."""
-        known = self._known(face.id) if self.keep else None
+        who = face.id, face.appearance
+        known = self._known(who) if self.keep else None
         if known is not None and (known.frames < LOOK_EVERY or face.held_ns > 0):
             return known.styles
         # Outside the lock: a recogniser takes as long as a frame. Two threads may look at a newcomer at once.
@@ -49,17 +50,17 @@ class OwnIdentities:
         styles = self.swapper.told(drawn(self.worn, _mean(looks), self.strength))
         if self.keep:
             with self._lock:
-                self._wearers.pop(face.id, None)
-                self._wearers[face.id] = _Wearer(looks[-REMEMBERED:], styles)
+                self._wearers.pop(who, None)
+                self._wearers[who] = _Wearer(looks[-REMEMBERED:], styles)
                 while len(self._wearers) > REMEMBERED:
                     del self._wearers[next(iter(self._wearers))]
         return styles
 
-    def _known(self, number: int) -> _Wearer | None:
+    def _known(self, who: tuple[int, int]) -> _Wearer | None:
         with self._lock:
-            wearer = self._wearers.pop(number, None)
+            wearer = self._wearers.pop(who, None)
             if wearer is not None:
-                self._wearers[number] = wearer
+                self._wearers[who] = wearer
                 wearer.frames += 1
             return wearer
 

@@ -54,7 +54,10 @@ class FaceRefiner:
             return sighting
         self._known = {n: k for n, k in self._known.items() if 0 <= now_ns - k.seen_ns <= FORGET_NS}
         for face in sighting.faces:
-            self._known.setdefault(face.id, _Known()).seen_ns = now_ns
+            known = self._known.get(face.id)
+            if known is None or known.appearance != face.appearance:
+                known = self._known[face.id] = _Known(appearance=face.appearance)
+            known.seen_ns = now_ns
         seen = [face for face in sighting.faces if face.score > 0 and not face.held_ns]
         self._align(pixels, seen, now_ns)
         faces = tuple(self._told(face) for face in sighting.faces)
@@ -93,6 +96,7 @@ class _Known:
     """What is known of one face."""
 
     seen_ns: int = 0
+    appearance: int = 0
     five: Points | None = None
     pose: Pose | None = None
     attributes: Attributes | None = None

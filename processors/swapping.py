@@ -199,6 +199,8 @@ class LiveSwapping:
         self._kept: dict[int, Worn] = {}
         self._frames = 0
         """Since the network last saw all faces."""
+        self._count = 0
+        """Frames, in all."""
         self._takes_ns = 0.0
         """A run of the network, all faces together: a running mean."""
         self._quick = True
@@ -215,24 +217,27 @@ class LiveSwapping:
             # Who is out of sight is forgotten: ids are never used again, and a face that comes back is a new sight.
             self._kept = kept = {n: self._kept[n] for look in looks if (n := look.face.id) in self._kept}
             self._frames += 1
+            self._count = number = self._count + 1
             due = self._frames >= self._every if self._every else self._quick
             if due:
                 self._frames = 0
         bent: dict[int, Swapped] = {}
-        for look in () if due else looks:
-            before = kept.get(look.face.id)
+        for look in looks:
+            # Where a face is held there is a wall by now, or somebody else.
+            before = None if due and not look.face.held_ns else kept.get(look.face.id)
             if before is not None and (now := before.now(look)) is not None:
                 bent[look.face.id] = Swapped(*now)
         waiting = [look for look in looks if look.face.id not in bent]
-        fresh = self._swapped(waiting, picture)
-        if bent and not self._every and self._behind.free:
-            self._behind.start(partial(self._swapped, looks, self._untouched(picture)))
+        fresh = self._swapped(waiting, picture, number)
+        seen = [look for look in looks if not look.face.held_ns]
+        if seen and bent and not self._every and self._behind.free:
+            self._behind.start(partial(self._swapped, seen, self._untouched(picture), number))
         return self._work.laid(
             picture, [(look, bent.get(look.face.id) or fresh[look.face.id]) for look in looks]
         )
 
-    def _swapped(self, looks: Sequence[Look], picture: Picture) -> dict[int, Swapped]:
-        """By the id of the face; they are kept."""
+    def _swapped(self, looks: Sequence[Look], picture: Picture, number: int) -> dict[int, Swapped]:
+        """By the id of the face; they are kept. `number`: of the frame."""
         if not looks:
             return {}
         began_ns = self._now()
@@ -242,8 +247,8 @@ class LiveSwapping:
             self._took(took_ns)
             kept = dict(self._kept)
             for look, result in zip(looks, results, strict=True):
-                worn, before = Worn.of(result.picture, result.mask, look), kept.get(look.face.id)
-                if before is None or not worn.blinks(before) or not before.fits(look):
+                worn, before = Worn.of(result.picture, result.mask, look, number), kept.get(look.face.id)
+                if before is None or worn.follows(before, look):
                     kept[look.face.id] = worn
             self._kept = kept
         return {look.face.id: result for look, result in zip(looks, results, strict=True)}

@@ -1,16 +1,20 @@
 """Detection, tracking and landmarks: from a frame to the faces in it."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from ..core.frame import Frame, Pixels, Points
+import numpy as np
+
+from ..core.frame import Frame, Pixels
 from ..faces import mesh
 from ..faces.alarms import FalseAlarms
 from ..faces.align import Roi, eye_distance
 from ..faces.detection import Detection, Detector
 from ..faces.face import Sighting
+from ..faces.light import Lit
 from ..faces.track import Found, Track, Tracks, distinct, owner, unexplained
 from ..inference.detectors import BlazePair
-from ..inference.engine import Models
+from ..inference.engine import Models, Tensor
 from ..inference.shaped_model import ShapedModel
 from .refine_faces import FaceRefiner
 
@@ -155,21 +159,37 @@ class FaceTracker:
         (`anew`) in a crop from a detection, which is a rough one (mean error 1 to 3 % of the eye distance,
         after the second look 0.5).
         """
-        looks = [(roi, *self._run_mesh(pixels, roi)) for roi in rois]
-        roi, points, score = max(looks, key=lambda look: look[2])
-        if score < mesh.MIN_PRESENCE:
+        glance = max((self._glance(pixels, roi) for roi in rois), key=lambda glance: glance.score)
+        if glance.score < mesh.MIN_PRESENCE:
             return None
-        sight = Found(points, score, track=track)
-        if anew or roi.drift(sight.roi) > STRAYED or roi.turn(sight.roi) > TILTED:
-            points, score = self._run_mesh(pixels, sight.roi)
+        sight = glance.found(track)
+        if anew or glance.roi.drift(sight.roi) > STRAYED or glance.roi.turn(sight.roi) > TILTED:
+            nearer = self._glance(pixels, sight.roi)
             # In a bad picture the model may lose there what it has just seen: then the rough mesh stands. Of many crops
             # one may show a face by chance: what was seen there has to be seen again.
-            if score >= mesh.MIN_PRESENCE:
-                sight = Found(points, score, track=track)
+            if nearer.score >= mesh.MIN_PRESENCE:
+                sight = nearer.found(track)
             elif len(rois) > 1:
                 return None
         return sight if eye_distance(sight.points) >= SMALLEST_PX else None
 
-    def _run_mesh(self, pixels: Pixels, roi: Roi) -> tuple[Points, float]:
-        landmarks, logit = self._mesh.run(mesh.crop(pixels, roi))
-        return mesh.decode(landmarks, roi), mesh.presence(logit)
+    def _glance(self, pixels: Pixels, roi: Roi) -> "_Glance":
+        crop = mesh.crop(pixels, roi)
+        landmarks, logit = self._mesh.run(crop)
+        return _Glance(roi, crop, landmarks, mesh.presence(logit))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Glance:
+    """What the mesh model says of one crop."""
+
+    roi: Roi
+    crop: Tensor
+    landmarks: Tensor
+    score: float
+
+    def found(self, track: Track | None) -> Found:
+        """As the face that it is."""
+        parts = self.landmarks.reshape(mesh.POINTS, 3)[:, :2] / np.float32(mesh.SIDE)
+        lit = Lit.of(self.crop[0], parts, 255.0)
+        return Found(mesh.decode(self.landmarks, self.roi), self.score, track=track, lit=lit)

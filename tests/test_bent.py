@@ -154,3 +154,20 @@ def test_another_face_another_view_or_another_size_waits_for_the_network(painted
     assert kept.now(Look(near, crop_matrix(near.anchors, "arcface_128", SIDE), rest.crop)) is None
     lost = replace(rest, face=replace(rest.face, points=np.full_like(rest.face.points, np.nan)))
     assert kept.now(lost) is None
+
+
+def test_a_face_that_came_in_from_the_border_is_looked_at_anew(painted: Painted) -> None:
+    rest = painted()
+    x = rest.face.points[:, 0]
+
+    def seen(part: float) -> Look:
+        """So much of the face lies within the frame."""
+        return replace(rest, size=(int(np.quantile(x, part)), 360))
+
+    half = worn(seen(0.6))
+    assert half.fits(seen(0.6))
+    assert half.fits(seen(0.65))
+    assert half.fits(seen(0.3)), "it leaves"
+    assert not half.fits(seen(0.8))
+    assert not half.fits(rest)
+    assert worn(rest).fits(seen(0.6))

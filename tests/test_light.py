@@ -13,8 +13,8 @@ from faceswapd.core.frame import Pixels, Points
 from faceswapd.faces import masks
 from faceswapd.faces.align import five_points
 from faceswapd.faces.crop import moved, take
+from faceswapd.faces.light import CELLS, LIMIT, Gains, Lit, relit
 from faceswapd.faces.templates import crop_matrix
-from faceswapd.processors.light import CELLS, LIMIT, Gains, Lit, relit
 
 PERSON = Person((640, 360))
 SHIFT = (PERSON.scale - 1) / 2 - PERSON.scale * np.array(PERSON.origin)
@@ -150,3 +150,23 @@ def test_a_crop_of_any_size_gives_the_same_light() -> None:
         assert gains is not None
         assert np.abs(gains - want).max() < 0.03
         assert relit(crop, gains).shape == crop.shape
+
+
+@pytest.mark.parametrize(
+    "light",
+    [np.float32(1), np.float32(0.2), np.float32(3), across(0.3, 2.5), across(1.5, 0.2) * [1, 0.8, 0.6]],
+)
+def test_the_same_face_in_another_light_is_nobody_else(light: NDArray[np.float32]) -> None:
+    noise = np.random.default_rng(0).normal(0, 6, CROP.shape)
+    now = np.asarray(np.clip(np.rint(under(light) + noise), 0, 255), np.uint8)
+    assert not Lit.of(now, POINTS).another(Lit.of(CROP, POINTS))
+    assert not Lit.of(CROP, POINTS).another(Lit.of(now, POINTS))
+
+
+def test_another_face_is_told_at_any_scale_of_its_numbers() -> None:
+    somebody = Lit.of(np.ascontiguousarray(CROP[::-1]), POINTS)
+    tensor = (CROP / np.float32(255)).astype(np.float32)
+    for one in (Lit.of(CROP, POINTS), Lit.of(tensor, POINTS, 255.0)):
+        assert one.another(somebody)
+        assert somebody.another(one)
+        assert not one.another(Lit.of(CROP, POINTS))

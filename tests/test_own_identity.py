@@ -76,6 +76,16 @@ def test_live_a_wearer_is_looked_at_rarely_and_never_taken_for_another() -> None
     np.testing.assert_allclose(again[0][0], drawn(WORN, both, 0.7)[0], atol=1e-5)
 
 
+def test_who_is_there_after_a_cut_is_somebody_else() -> None:
+    swapper = Told()
+    identities = own(swapper)
+    identities.styles(face(1), colour(0, 0, 9))
+    after = identities.styles(replace(face(1), appearance=1), colour(9, 0, 0))
+
+    assert len(swapper.looks) == 2
+    np.testing.assert_array_equal(after[0], own(Told()).styles(face(1), colour(9, 0, 0))[0])
+
+
 def test_a_face_that_is_only_held_is_not_looked_at_again() -> None:
     swapper = Told()
     identities = own(swapper)

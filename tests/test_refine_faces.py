@@ -143,6 +143,19 @@ def test_a_face_that_was_long_gone_and_time_that_goes_back_begin_anew(engines: E
     assert counted.asked["genderage"] == [1] * 4
 
 
+def test_who_is_there_after_a_cut_is_looked_at_and_not_taken_for_the_one_before(
+    engines: Engines, face: Face
+) -> None:
+    refiner = FaceRefiner(engines, AnalysisSettings(attributes="genderage"))
+    blue = np.ascontiguousarray(ASTRONAUT[..., ::-1])
+    for n in range(3):
+        refiner.refine(ASTRONAUT, seen(face), n * LOOK_AGAIN_NS)
+    (after,) = refiner.refine(blue, seen(replace(face, appearance=1)), 2 * LOOK_AGAIN_NS + 1).faces
+
+    assert after.attributes is not None
+    assert after.attributes.sex == "female", "no vote of the one before counts"
+
+
 def test_looks_that_disagree_are_outvoted(engines: Engines, face: Face) -> None:
     refiner = FaceRefiner(engines, AnalysisSettings(attributes="genderage"))
     blue = np.ascontiguousarray(ASTRONAUT[..., ::-1])

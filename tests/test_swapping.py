@@ -140,6 +140,60 @@ def test_a_face_that_has_just_come_or_has_turned_waits(engines: Engines, face: F
     assert picture.treated == {face.id, newcomer.id}
 
 
+def test_who_is_there_after_a_cut_waits_and_wears_nothing_of_who_was_there_before(
+    engines: Engines, face: Face, runs: Runs
+) -> None:
+    work = live(engines, every=50)
+    shown(work, SCENE, face)
+    somebody = replace(face, appearance=face.appearance + 1)
+    other = 255 - SCENE
+    whole = NeuralSwap(Workshop(engines, Wardrobe())).prepare(NeuralSwapParams(face="ada", model=MODEL))
+
+    picture = shown(work, other, somebody)
+    assert runs.faces == [1, 1]
+    np.testing.assert_array_equal(picture.pixels, shown(whole, other, somebody).pixels)
+
+
+def test_what_the_network_made_before_a_cut_comes_too_late(engines: Engines, face: Face, runs: Runs) -> None:
+    work = live(engines, NONE)
+    shown(work, SCENE, face)
+    late = work._work.looks(Picture(SCENE.copy(), (face,)))
+    somebody = replace(face, appearance=face.appearance + 1)
+    shown(work, 255 - SCENE, somebody)
+    kept = work._kept[face.id]
+    assert kept.appearance == somebody.appearance
+
+    work._swapped(late, Picture(SCENE.copy(), (face,)), 1)  # begun behind the first frame
+    assert work._kept[face.id] is kept
+
+
+def test_a_held_face_is_the_last_one_seen_and_the_network_learns_nothing_there(
+    engines: Engines, face: Face, runs: Runs
+) -> None:
+    work = live(engines, NONE)
+    first = shown(work, SCENE, face)
+    kept, wall = work._kept[face.id], np.full_like(SCENE, 90)
+    for held_ms in (33, 66, 100):
+        picture = shown(work, wall, replace(face, held_ns=held_ms * 1_000_000))
+        x, y = np.rint(face.points[1, :2]).astype(int)
+        np.testing.assert_allclose(picture.pixels[y, x].astype(int), first.pixels[y, x], atol=2)
+        assert picture.treated == {face.id}
+    settle(work)
+    assert runs.faces == [1]
+    assert work._kept[face.id] is kept
+
+    # One of whom nothing fits any longer is hidden by what the network makes of the wall, until it is seen again.
+    points = face.points.copy()
+    points[:, 0] = points[:, 0].mean() + 0.6 * (points[:, 0] - points[:, 0].mean())
+    turned = replace(face, points=points)
+    for _ in range(2):
+        shown(work, wall, replace(turned, held_ns=1))
+    assert runs.faces == [1, 1]
+    shown(work, SCENE, turned)
+    assert runs.faces == [1, 1, 1]
+    settle(work)
+
+
 def test_every_so_many_frames_all_faces_are_one_run(engines: Engines, face: Face, runs: Runs) -> None:
     work = live(engines, every=3)
     for _ in range(7):

@@ -386,3 +386,22 @@ def test_a_box_without_a_face_costs_two_runs_and_hides_no_face_for_long(models: 
     (known,) = watch(FaceTracker(models, detector=Boxes(there)), [somebody])
     assert off(came[at].faces[0].points, known.faces[0].points) < 0.001, "as if no wall had been there"
     assert looks[-1] == 1, "it is followed"
+
+
+def test_somebody_else_in_a_faces_place_is_told_and_light_or_a_word_is_not(models: Models) -> None:
+    def appearances(pictures: Sequence[Pixels]) -> list[int]:
+        return [s.faces[0].appearance for s in watch(FaceTracker(models), pictures)]
+
+    one, other = (scene((name, 480, 270, 200, 0)) for name in ("astronaut", "obama"))
+    dark = np.asarray(cv2.LUT(one, np.rint(255 * (np.arange(256) / 255 * 0.4)).astype(np.uint8)), np.uint8)
+    assert appearances([one] * 4 + [other] * 4 + [one] * 4) == [0] * 4 + [1] * 4 + [2] * 4
+    assert appearances([one, dark] * 4) == [0] * 8
+    assert set(appearances(carphone("pristine"))) == {0}
+
+
+def test_points_of_somebody_else_are_not_drawn_to_where_the_others_were(models: Models) -> None:
+    one, other = (scene((name, 480, 270, 200, 0)) for name in ("astronaut", "biden"))
+    cut = watch(FaceTracker(models), [one] * 6 + [other])[-1].faces[0]
+    (alone,) = watch(FaceTracker(models), [other])
+
+    assert off(cut.points, alone.faces[0].points) < 0.018, "smoothed, it would be 0.024"

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.frame import Pixels, Points
-from ..faces import masks
-from ..faces.canonical import canonical
+from . import masks
+from .canonical import canonical
 
 Gains = NDArray[np.float32]
 """CELLS x CELLS x 3 over a crop, BGR: what each level is multiplied by."""
@@ -30,6 +30,10 @@ ALIKE = 0.15
 MANY, FEW = 0.8, 0.65
 """Parts of the places: where so many are alike the light is known, and where so few it is not. Eight frames after a
 network's run lights leave 0.86 alike or more, on a drawn beard 0.73, a hand before a third of the face 0.8 or less."""
+OTHER = 0.09
+"""By which part of its level half of all places differ, from one frame to a next one, where it is somebody else's
+face: between four people it was 0.103 and more, on one talking head 0.02 in the next frame and 0.06 a second later,
+with hard shadows that come at once 0.09."""
 _SIDE = 32
 """Of the picture that is looked at: a camera's noise is gone in it."""
 _APART = 20
@@ -59,27 +63,34 @@ class Lit:
     """2 x P, in parts of the crop's side."""
 
     @classmethod
-    def of(cls, crop: Pixels, points: Points) -> "Lit":
-        """points: the mesh in parts of the crop's side, N x 2 or more."""
+    def of(cls, crop: Pixels | Points, points: Points, levels: float = 1.0) -> "Lit":
+        """points: the mesh in parts of the crop's side, N x 2 or more; `levels`: 255 where the crop is 0 to 1."""
         # Every pixel of a large crop would take longer than all else here; four samples of each are enough.
         samples = cv2.resize(crop, (2 * _SIDE, 2 * _SIDE), interpolation=cv2.INTER_LINEAR)
         small = cv2.resize(samples, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
         places = np.ascontiguousarray(points[:, :2].T)[:, _skin().T].sum(axis=1) / np.float32(3)
         x, y = places * np.float32(_SIDE) - np.float32(0.5)
         seen = cv2.remap(small, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        return cls(np.log(seen.reshape(-1, 3).T.astype(np.float32) + np.float32(_FLOOR)), places)
+        colours = seen.reshape(-1, 3).T.astype(np.float32) * np.float32(levels)
+        return cls(np.log(colours + np.float32(_FLOOR)), places)
+
+    def another(self, before: "Lit") -> bool:
+        """It is somebody else's face, for all that its skin tells: no light on the one before looks like that.
+
+        For two frames that follow each other, or nearly so; the crops must be of one channel order.
+        """
+        change = self.colours - before.colours
+        away = np.abs(change - _median(change)).max(axis=0)
+        # Nearly always that is all; what is more on one side than on the other takes a look more.
+        return bool(_median(away)[0] > OTHER and _median(self._light_since(before)[1])[0] > OTHER)
 
     def since(self, before: "Lit") -> Gains | None:
         """What another light on the same face does to its levels, in the crop of this frame.
 
         None where it is the same light, or nobody can tell.
         """
-        low, high = self.places.min(axis=1), self.places.max(axis=1)
-        middle, reach = (low + high) / 2, np.maximum(high - low, np.float32(1e-3)) / 2
-        (x0, y0), (rx, ry) = middle, reach
-        fit, away = _fitted(
-            _terms((self.places[0] - x0) / rx, (self.places[1] - y0) / ry), self.colours - before.colours
-        )
+        fit, away = self._light_since(before)
+        (x0, y0), (rx, ry) = self._middle
         alike = np.count_nonzero(away < ALIKE) / len(away)
         if alike <= FEW:
             return None
@@ -94,6 +105,19 @@ class Lit:
             return None
         most = np.float32(np.log(LIMIT))
         return np.asarray(np.exp(np.clip(field, -most, most)).T.reshape(CELLS, CELLS, 3), np.float32)
+
+    @property
+    def _middle(self) -> tuple[Points, Points]:
+        """The middle of its places, and how far they reach from it, x and y."""
+        low, high = self.places.min(axis=1), self.places.max(axis=1)
+        return (low + high) / 2, np.maximum(high - low, np.float32(1e-3)) / 2
+
+    def _light_since(self, before: "Lit") -> tuple[Points, Points]:
+        """As `_fitted`."""
+        (x0, y0), (rx, ry) = self._middle
+        return _fitted(
+            _terms((self.places[0] - x0) / rx, (self.places[1] - y0) / ry), self.colours - before.colours
+        )
 
 
 def relit(picture: Pixels, gains: Gains) -> Pixels:
