@@ -5,6 +5,8 @@ import threading
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
+from .loops import tell
+
 T = TypeVar("T")
 
 
@@ -51,7 +53,5 @@ class Slot(Generic[T]):
             await self._full.wait()
 
     def _wake(self) -> None:
-        try:
-            self._loop.call_soon_threadsafe(self._full.set)
-        except RuntimeError:  # the loop was closed while a thread was still at work: nobody waits any more
+        if not tell(self._loop, self._full.set):
             self._ended = True

@@ -10,6 +10,7 @@ from ..capture.source import Source
 from ..core.clock import Clock
 from ..core.errors import DeviceLostError
 from ..core.frame import Frame
+from ..core.loops import tell
 from ..core.meter import Meter
 from ..core.slot import Slot
 
@@ -31,7 +32,8 @@ class Intake:
         self._meter = meter
         self._loop = asyncio.get_running_loop()
         self._pump: Pump | None = None
-        self._opening: Pump | None = None
+        self._opening: set[Pump] = set()
+        self._over = False
         self.source: Source | None = None
         """The source at work."""
 
@@ -41,20 +43,30 @@ class Intake:
         A source that cannot be opened while the old one holds the device is refused with BusyError: the old
         one stays. Raises what `Source.open` raises.
         """
-        pump = self._opening = self._made(source)
-        if not await asyncio.to_thread(pump.start):
-            return
+        pump = self._made(source)
+        self._opening.add(pump)
+        try:
+            if self._over or not await asyncio.to_thread(pump.start):
+                return
+        except asyncio.CancelledError:
+            pump.abandon()
+            raise
+        finally:
+            self._opening.discard(pump)
         old, self._pump, self.source = self._pump, pump, source
         if old is not None:
             await asyncio.to_thread(old.stop, READ_S)
 
     def abandon(self) -> None:
         """A source that is being opened is not waited for any longer; `start` returns without it."""
-        if self._opening is not None:
-            self._opening.abandon()
+        for pump in self._opening:
+            pump.abandon()
 
     async def stop(self) -> None:
-        """Closes the source and ends the slot. Raises what ended the source, if it was an error."""
+        """Closes the source and ends the slot; nothing is opened any more, nor waited for. Raises what ended the
+        source, if it was an error."""
+        self._over = True
+        self.abandon()
         try:
             if self._pump is not None:
                 await asyncio.to_thread(self._pump.stop, READ_S)
@@ -71,10 +83,10 @@ class Intake:
                 self._slot.end()
 
         def lost(error: DeviceLostError) -> None:
-            self._loop.call_soon_threadsafe(self._lost, source, error)
+            tell(self._loop, self._lost, source, error)
 
         def found() -> None:
-            self._loop.call_soon_threadsafe(self._found, source)
+            tell(self._loop, self._found, source)
 
         return Pump(
             source, offer, self._clock, self._meter, reopen=True, on_end=end, on_lost=lost, on_found=found

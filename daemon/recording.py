@@ -11,6 +11,7 @@ import structlog
 
 from ..core.abilities import RecordStatus
 from ..core.errors import BusyError, MissingInputError, UsageError
+from ..core.loops import tell
 from ..core.settings import RecordSettings, Settings
 from ..sinks.recorder import Recorder
 from ..sinks.replay import ReplayBuffer
@@ -87,7 +88,7 @@ class Recordings:
             film = await asyncio.to_thread(film_path, path, self._settings.record, self._today())
 
             def notice(text: str) -> None:
-                loop.call_soon_threadsafe(self._say, recorder, text)
+                tell(loop, self._say, recorder, text)
 
             recorder = self._recorders.film(film, on_notice=notice)
             before, self._recorder, self._last = self._last, recorder, recorder

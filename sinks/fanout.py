@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 import structlog
 
 from ..core.clock import Clock
 from ..core.frame import Frame, Pixels
+from ..core.loops import tell
 from ..core.meter import Meter
 from ..core.settings import Size
 from .feed import Feed
@@ -50,7 +52,7 @@ class Fanout:
         self._meter = meter
         self._on_failure, self._on_recovery = on_failure, on_recovery
         self._feeds: list[Feed] = []
-        self._failing: list[Feed] = []  # out, but perhaps not closed yet
+        self._leaving: list[Feed] = []  # out, but perhaps not closed yet
         self._room = asyncio.Event()
         self._instead: Pixels | None = None
         self._error: Exception | None = None
@@ -74,10 +76,9 @@ class Fanout:
                 if result is not None:
                     raise result
         except BaseException:
-            self._feeds = []
-            for feed in feeds:
-                feed.stop()
-            await asyncio.gather(*(asyncio.wrap_future(f.closed) for f in feeds), return_exceptions=True)
+            self._feeds, self._leaving = [], feeds
+            with suppress(Exception):  # the first error is the one that matters
+                await self.close()
             raise
 
     def publish(self, frame: Frame) -> None:
@@ -131,6 +132,8 @@ class Fanout:
         except BaseException:
             feed.stop()
             self._drop(feed)
+            if not feed.opened.done():  # whoever waits here was cancelled
+                self._leaving.append(feed)
             raise
 
     async def remove(self, sink: Sink, deadline_s: float = 3.0, finish_s: float = 30.0) -> None:
@@ -140,6 +143,7 @@ class Fanout:
         """
         feeds = [feed for feed in self._feeds if feed.sink is sink]
         self._feeds = [feed for feed in self._feeds if feed.sink is not sink]
+        self._leaving += feeds
         self._elect()
         await self._end(feeds, deadline_s, finish_s)
 
@@ -149,8 +153,8 @@ class Fanout:
         A device that is not done after `deadline_s`, or a file after `finish_s`, is left to its thread, and
         named in the log.
         """
-        feeds = [*self._feeds, *self._failing]
-        self._feeds, self._failing = [], []
+        feeds = [*self._feeds, *self._leaving]
+        self._feeds, self._leaving = [], feeds
         await self._end(feeds, deadline_s, finish_s)
 
     def _feed(self, sink: Sink) -> Feed:
@@ -172,15 +176,13 @@ class Fanout:
 
     def _call(self, action: Callable[[], None]) -> None:
         assert self._loop is not None, "sinks are fed after start()"
-        try:
-            self._loop.call_soon_threadsafe(action)
-        except RuntimeError:  # the loop was closed while a thread was still at work: nobody listens any more
+        if not tell(self._loop, action):
             log.debug("sink.unheard")
 
     def _failed(self, feed: Feed, error: Exception) -> None:
         if not feed.reopens(error):
             self._drop(feed)
-            self._failing.append(feed)
+            self._leaving.append(feed)
             if feed.sink.when_full is WhenFull.WAIT:
                 self._error = self._error or error
                 self._room.set()
@@ -211,6 +213,9 @@ class Fanout:
             except TimeoutError:
                 log.warning("sink.stuck", sink=feed.sink.name, after_s=limit_s)
 
-        for error in await asyncio.gather(*map(ended, feeds), return_exceptions=True):
+        errors = await asyncio.gather(*map(ended, feeds), return_exceptions=True)
+        # Whoever waits here may be cancelled: `close` waits again for what is still under way then.
+        self._leaving = [feed for feed in self._leaving if feed not in feeds]
+        for error in errors:
             if error is not None:
                 raise error

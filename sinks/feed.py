@@ -121,29 +121,33 @@ class Feed:
         return item
 
     def _run(self) -> None:
+        error: Exception | None = None
         try:
             self.sink.open()
-        except Exception as error:  # noqa: BLE001 - it goes on in whoever started the feed
-            self.opened.set_exception(error)
+        except Exception as refused:  # noqa: BLE001 - it goes on in whoever started the feed
+            self.opened.set_exception(refused)
+        else:
+            self.opened.set_result(None)
+            try:
+                self._live()
+            except Exception as last:  # noqa: BLE001 - the future carries it
+                error = last
+        # Last: the process may end on it, and Python aborts if a daemon thread is still writing a line then.
+        if error is None:
             self.closed.set_result(None)
-            return
-        self.opened.set_result(None)
+        else:
+            self.closed.set_exception(error)
+
+    def _live(self) -> None:
+        """From the open sink to the closed one. Raises what the last `close` raises."""
         log.info("sink.opened", sink=self.sink.name)
         while not self._served():
             if not self._reopened():
-                self.closed.set_result(None)
                 return
-        refused: Exception | None = None
         try:
             self.sink.close()
-        except Exception as error:  # noqa: BLE001 - the future carries it
-            refused = error
-        log.info("sink.closed", sink=self.sink.name)
-        # Last: the process may end on it, and Python aborts if a daemon thread is still writing a line then.
-        if refused is None:
-            self.closed.set_result(None)
-        else:
-            self.closed.set_exception(refused)
+        finally:
+            log.info("sink.closed", sink=self.sink.name)
 
     def _served(self) -> bool:
         """Feeds the sink until the end; False if it must be opened again (it is closed then)."""
@@ -159,7 +163,7 @@ class Feed:
                 return True
             try:
                 self.sink.close()
-            except FaceswapdError as again:
+            except Exception as again:  # noqa: BLE001 - it is lost anyway
                 log.debug("sink.close_failed", sink=self.sink.name, error=str(again))
             return False
         return True
@@ -175,6 +179,10 @@ class Feed:
             except FaceswapdError as error:
                 log.debug("sink.still_lost", sink=self.sink.name, error=str(error))
                 wait_s = min(longest_s, 2 * wait_s)
+            except Exception as bug:
+                log.exception("sink.failed", sink=self.sink.name)
+                self._failed(bug)
+                return False
             else:
                 log.info("sink.recovered", sink=self.sink.name)
                 self._recovered()

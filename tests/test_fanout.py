@@ -409,3 +409,75 @@ def test_a_frame_of_another_size_is_refused() -> None:
         await out.close()
 
     asyncio.run(live())
+
+
+def test_a_film_is_waited_for_at_the_end_though_whoever_ended_it_has_gone() -> None:
+    """A client that goes away while it stops a recording takes its command with it."""
+    going, whole = threading.Event(), threading.Event()
+
+    class Slow(FakeSink):
+        def close(self) -> None:
+            going.set()
+            assert whole.wait(20)
+            super().close()
+
+    film = Slow(WhenFull.DROP)
+
+    async def live() -> None:
+        out = fanout(film)
+        await out.start()
+        removing = asyncio.create_task(out.remove(film))
+        await asyncio.to_thread(going.wait, 20)
+        removing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await removing
+        closing = asyncio.create_task(out.close())
+        await asyncio.sleep(0)
+        assert not closing.done()
+        whole.set()
+        await closing
+        assert film.log == ["open", "close"]
+
+    asyncio.run(live())
+
+
+def test_a_film_whose_opening_nobody_waits_for_any_more_is_closed_at_the_end() -> None:
+    asked, opens = threading.Event(), threading.Event()
+
+    class Slow(FakeSink):
+        def open(self) -> None:
+            asked.set()
+            assert opens.wait(20)
+            super().open()
+
+    film = Slow(WhenFull.DROP)
+
+    async def live() -> None:
+        out = fanout()
+        await out.start()
+        adding = asyncio.create_task(out.add(film))
+        await asyncio.to_thread(asked.wait, 20)
+        adding.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await adding
+        opens.set()
+        await out.close()
+        assert film.log == ["open", "close"]
+
+    asyncio.run(live())
+
+
+def test_a_sink_that_hangs_does_not_keep_the_error_of_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Fanout.close, "__defaults__", (0.01, 0.01))
+    answers = threading.Event()
+
+    class Hanging(FakeSink):
+        def close(self) -> None:
+            answers.wait(20)
+
+    async def live() -> None:
+        with pytest.raises(BusyError):
+            await fanout(Hanging(), Broken(BusyError("taken"))).start()
+
+    asyncio.run(live())
+    answers.set()

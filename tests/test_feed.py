@@ -6,6 +6,7 @@ import pytest
 import structlog
 from fakes import FakeSink, ManualClock, frame
 
+from faceswapd.core.clock import SystemClock
 from faceswapd.core.errors import DeviceLostError
 from faceswapd.core.frame import Frame
 from faceswapd.core.meter import Meter
@@ -110,3 +111,30 @@ def test_the_last_act_of_a_feed_is_to_say_that_it_is_closed() -> None:
         structlog.configure(**before)
 
     assert said == [("sink.opened", False), ("sink.closed", False)]
+
+
+@pytest.mark.parametrize("at", ["open", "close"])
+def test_a_feed_always_says_that_it_is_closed(at: str) -> None:
+    """Whatever a sink does: whoever ends the run waits for that word."""
+    failed: list[Exception] = []
+
+    class Odd(FakeSink):
+        def put(self, frame: Frame) -> None:
+            raise DeviceLostError("gone")
+
+        def open(self) -> None:
+            if at == "open" and self.log:
+                raise ZeroDivisionError
+            super().open()
+
+        def close(self) -> None:
+            super().close()
+            if at == "close":
+                feed.stop()
+                raise ZeroDivisionError
+
+    feed = Feed(Odd(steady=True), frame(-1), 30, SystemClock(), Meter(), failed=failed.append)
+    feed.start()
+    feed.closed.result(20)
+
+    assert [type(error) for error in failed] == [DeviceLostError, *[ZeroDivisionError] * (at == "open")]
