@@ -2,4 +2,4 @@
 
 from faceswapd import main
 
-raise SystemExit(main())
+main()

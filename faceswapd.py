@@ -8,7 +8,7 @@ import os
 import sys
 from pathlib import Path
 from types import ModuleType
-from typing import cast
+from typing import NoReturn, cast
 
 # Nothing phones home. ONNX Runtime >= 1.29 calls its maker seconds after a mere import, unless this is set
 # before; OpenVINO posts at import when its telemetry package is present, and works without it.
@@ -19,12 +19,12 @@ __path__ = [str(Path(__file__).resolve().parent)]
 __version__ = "0.1.0"
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Runs the command line; returns the exit code (see `core.errors` for the table)."""
-    from faceswapd.daemon.cli import whole_process  # late: `import faceswapd` alone must stay light
+def main(argv: list[str] | None = None) -> NoReturn:
+    """Runs the command line and ends the process with its exit code (see `core.errors` for the table)."""
+    from faceswapd.daemon.launch import launch  # late: `import faceswapd` alone must stay light
 
-    return whole_process(argv)
+    launch(argv)
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    main()

@@ -1,9 +1,8 @@
 """One run of the daemon: opens everything outward, runs the live loop, closes in reverse."""
 
 import asyncio
-import signal
 from collections.abc import Callable, Sequence
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
 import structlog
@@ -15,6 +14,7 @@ from ..core.clock import Clock, SystemClock
 from ..core.errors import FaceswapdError
 from ..core.events import Logged, State, Stats
 from ..core.frame import Frame
+from ..core.loops import tell
 from ..core.meter import Meter
 from ..core.settings import Settings
 from ..core.slot import Slot
@@ -86,7 +86,7 @@ class App:
     """Set it to end the run in order."""
 
     async def run(self) -> Ending:
-        """Runs until the source ends, `stop` is set, a signal comes or `for_s` is over.
+        """Runs until the source ends, `stop` is set or `for_s` is over.
 
         Raises FaceswapdError for what the user can mend; everything that was opened is closed then.
         """
@@ -99,7 +99,6 @@ class App:
     async def _run(self, house: AsyncExitStack) -> Ending:
         started_ns = self.clock.now_ns()
         settings, loop = self.settings, asyncio.get_running_loop()
-        self._catch_signals(loop)
 
         # Outward: what shows something first, so that a camera application has a picture while models load.
         problems = Problems()
@@ -204,7 +203,7 @@ class App:
             if isinstance(sink, Recorder):
 
                 def notice(text: str, name: str = sink.name) -> None:  # in the film's thread
-                    loop.call_soon_threadsafe(problems.say, name, text)
+                    tell(loop, problems.say, name, text)
 
                 sink.on_notice = notice
 
@@ -212,18 +211,22 @@ class App:
         """The engines and the pool that their provider bears; nothing is loaded yet."""
         loop = asyncio.get_running_loop()
 
-        def tell() -> None:
-            problems.say("engines", *engines.problems)
-
         def changed() -> None:  # on any thread
-            loop.call_soon_threadsafe(tell)
+            tell(loop, lambda: problems.say("engines", *engines.problems))
 
         engines = Engines(self.settings.inference, cache=self.places.cache / "engines.json", changed=changed)
-        house.callback(engines.close)
         share_cores(engines.plan)
         pool = Pool("infer", engines.plan.workers)
-        house.callback(pool.close)
-        house.push_async_callback(pool.drain, DRAIN_S)  # no model is released under a run
+
+        async def release() -> None:
+            idle = await pool.drain(DRAIN_S)
+            pool.close()
+            if idle:
+                engines.close()
+            else:  # no model is released under a run: the end of the process will do it
+                log.warning("infer.stuck", after_s=DRAIN_S)
+
+        house.push_async_callback(release)
         return engines, pool
 
     async def _control(self, house: AsyncExitStack, board: Desk) -> ControlServer | None:
@@ -240,8 +243,7 @@ class App:
             loop = asyncio.get_running_loop()
 
             def relay(entry: Logged) -> None:  # on any thread
-                with suppress(RuntimeError):  # the loop was closed while a thread still had a word to say
-                    loop.call_soon_threadsafe(server.publish, entry)
+                tell(loop, server.publish, entry)
 
             self.relay.listener = relay
         return server
@@ -255,14 +257,6 @@ class App:
         if self.settings.for_s is not None:
             await asyncio.sleep(self.settings.for_s)
             self.stop.set()
-
-    def _catch_signals(self, loop: asyncio.AbstractEventLoop) -> None:
-        """SIGINT and SIGTERM end the run in order, where the system has them."""
-        for number in (signal.SIGINT, signal.SIGTERM):
-            try:
-                loop.add_signal_handler(number, self.stop.set)
-            except (NotImplementedError, RuntimeError, ValueError):  # Windows, or not in the main thread
-                log.debug("signal.unhandled", signal=number.name)
 
 
 def _cause(group: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -1,11 +1,8 @@
 """The command line: reads words, runs one command, turns errors into one line and an exit code."""
 
 import argparse
-import os
 import sys
-import threading
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from typing import Any, NoReturn
 
 from ..core.errors import FaceswapdError, UsageError
@@ -14,6 +11,8 @@ from .options import add_analyse_options, add_analysis_options, add_config_optio
 from .process_options import add_process_options, joined
 
 Command = Callable[[argparse.Namespace], int]
+Load = Callable[[argparse.Namespace], Command]
+"""Imports what a command needs, and nothing before that: `--help` and `ctl` do not wait for OpenCV."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -32,44 +31,29 @@ class _Parser(argparse.ArgumentParser):
         raise UsageError(message, f"see `{self.prog} --help`")
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None, begin: Callable[[], None] = lambda: None) -> int:
     """Runs one command; returns its exit code (the table is in `core.errors`).
 
-    A user's mistake is one line on standard error; a mistake of ours keeps its traceback.
+    A user's mistake is one line on standard error; a mistake of ours keeps its traceback. `begin` is called when all
+    is imported, just before there is something that an interruption would have to undo.
     """
     words = list(sys.argv[1:] if argv is None else argv)
     try:
         if words[:1] == ["ctl"]:  # a client only: it starts quickly and never loads the pipeline
             from .ctl import main as ctl
 
+            begin()
             return ctl(words[1:])
         args = command_line().parse_args(joined(words))
-        command: Command = args.command
+        load: Load = args.load
+        command = load(args)
+        begin()
         return command(args)
     except FaceswapdError as error:
         sys.stderr.write(f"faceswapd: {error}\n")
         return error.exit_code
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:
-        # Whoever read our output has gone (`faceswapd devices | head -1`): nothing is wrong.
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123 - else the interpreter flushes into the pipe
-        return 0
-
-
-def whole_process(argv: Sequence[str] | None = None) -> int:
-    """`main`, and then an end that nothing holds up or breaks: for the launcher only.
-
-    A thread may be left that waits for a driver for ever. Should it come back while the interpreter takes
-    itself down, a line that it logs, or a library that is gone, would turn a good end into an abort.
-    """
-    code = main(argv)
-    if any(thread.daemon for thread in threading.enumerate()):
-        for stream in (sys.stdout, sys.stderr):
-            with suppress(BrokenPipeError):  # nobody reads any more
-                stream.flush()
-        os._exit(code)
-    return code
 
 
 def command_line() -> argparse.ArgumentParser:
@@ -141,68 +125,65 @@ def command_line() -> argparse.ArgumentParser:
     return parser
 
 
-def _add(commands: Any, name: str, text: str, command: Command) -> argparse.ArgumentParser:
+def _add(commands: Any, name: str, text: str, load: Load) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text)
-    parser.set_defaults(command=command)
+    parser.set_defaults(load=load)
     return parser
 
 
-# Each command imports what it needs when it runs: `--help` and `ctl` do not wait for OpenCV.
-
-
-def _run(args: argparse.Namespace) -> int:
+def _run(_: argparse.Namespace) -> Command:
     from .run import run
 
-    return run(args)
+    return run
 
 
-def _demo(args: argparse.Namespace) -> int:
+def _demo(_: argparse.Namespace) -> Command:
     from .run import demo
 
-    return demo(args)
+    return demo
 
 
-def _process(args: argparse.Namespace) -> int:
+def _process(_: argparse.Namespace) -> Command:
     from .process import process
 
-    return process(args)
+    return process
 
 
-def _devices(args: argparse.Namespace) -> int:
+def _devices(_: argparse.Namespace) -> Command:
     from .lists import devices
 
-    return devices(args)
+    return devices
 
 
-def _processors(args: argparse.Namespace) -> int:
+def _processors(_: argparse.Namespace) -> Command:
     from .lists import processors
 
-    return processors(args)
+    return processors
 
 
-def _face(args: argparse.Namespace) -> int:
+def _face(args: argparse.Namespace) -> Command:
     if args.action == "analyse":
         from .analyse import analyse
 
-        return analyse(args)
+        return analyse
     from .lists import face
 
-    return face(args)
+    return face
 
 
-def _models(args: argparse.Namespace) -> int:
+def _models(_: argparse.Namespace) -> Command:
     from .models import models
 
-    return models(args)
+    return models
 
 
-def _doctor(args: argparse.Namespace) -> int:
+def _doctor(_: argparse.Namespace) -> Command:
     from .doctor import doctor
 
-    return doctor(args)
+    return doctor
 
 
-def _bench(args: argparse.Namespace) -> int:
+def _bench(_: argparse.Namespace) -> Command:
     from .bench import bench
 
-    return bench(args)
+    return bench

@@ -45,8 +45,6 @@ def main(argv: list[str]) -> int:
         return int(done.code or 0)
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:
-        return 0  # `ctl watch | head` has seen enough
     except FaceswapdError as error:
         Console(stderr=True, highlight=False).print(f"faceswapd: {error}", markup=False, soft_wrap=True)
         return error.exit_code

@@ -1,16 +1,21 @@
-"""Ctrl-C while threads share their locks: noted when it comes, obeyed where nothing is half done."""
+"""Signals that ask for the end (Ctrl-C among them): noted when they come, obeyed where nothing is half done."""
 
 import signal
 import threading
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
+ENDS = tuple(
+    signal.Signals[name] for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+)  # fmt: skip
+"""Ctrl-C, the system's wish, and a terminal that was closed."""
 _PATIENCE = 2
 """Signals that are kept back: some who start programs pass on what the terminal has sent already."""
 
 
 class Interruption:
-    """Keeps SIGINT and SIGTERM back while its `with` block lasts, of the main thread; does nothing in another.
+    """Keeps the signals of `ENDS` back while its `with` block lasts, of the main thread; does nothing in another.
 
     Python calls their handlers between any two instructions of the main thread. Where these raise, as the usual ones
     do, that is also between taking a `threading.Condition` and the block that gives it back: nobody gets it again,
@@ -25,7 +30,7 @@ class Interruption:
 
     def __enter__(self) -> "Interruption":
         if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
+            for number in ENDS:
                 usual = signal.getsignal(number)
                 if callable(usual):  # what ends the process without Python's help, or is ignored, stays so
                     self._usual[number] = usual
@@ -62,3 +67,42 @@ class Interruption:
             self._around._obey_at_once(number, frame)
         else:
             self._usual[number](number, frame)
+
+
+class Stopping:
+    """Has the signals of `ENDS` end a daemon in its order, for as long as its `with` block of the main thread lasts.
+
+    Each calls what `call` was given, also one that came before that. Whoever insists is obeyed by the system, at
+    once: nothing that hangs can hold the process. What is to be ignored (`nohup`) is.
+    """
+
+    def __init__(self) -> None:
+        self._usual: dict[int, Any] = {}
+        self._stop: Callable[[], object] = lambda: None
+        self._times = 0
+
+    def __enter__(self) -> "Stopping":
+        if threading.current_thread() is threading.main_thread():
+            for number in ENDS:
+                usual = signal.getsignal(number)
+                if usual not in (signal.SIG_IGN, None):
+                    self._usual[number] = usual
+                    signal.signal(number, self._note)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, usual in self._usual.items():
+            signal.signal(number, usual)
+
+    def call(self, stop: Callable[[], object]) -> None:
+        """What a signal calls, between any two instructions of the main thread."""
+        self._stop = stop
+        if self._times:
+            stop()
+
+    def _note(self, number: int, _frame: Any) -> None:
+        self._times += 1
+        if self._times > _PATIENCE:
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
+        self._stop()

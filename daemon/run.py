@@ -18,12 +18,14 @@ from ..capture.devices import first_virtual_camera
 from ..capture.sources import make_source
 from ..core.clock import SystemClock
 from ..core.errors import UsageError
+from ..core.loops import tell
 from ..core.settings import ControlSettings, ProcessorSettings, Settings
 from ..inference.providers import check_installation
 from ..processors.library import Library
 from ..sinks.orphans import Journal
 from . import places
 from .app import App, Ending
+from .interruption import Stopping
 from .logs import Relay, configure
 from .options import run_settings
 from .outputs import how_to_get_one, make_outputs
@@ -78,8 +80,9 @@ def demo(args: argparse.Namespace) -> int:
 
 
 def serve(app: App) -> Ending:
-    """One run of the app on the fastest event loop of this system."""
-    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+    """One run of the app on the fastest event loop of this system; SIGINT, SIGTERM and SIGHUP end it in order."""
+    with Stopping() as stopping, asyncio.Runner(loop_factory=loop_factory()) as runner:
+        stopping.call(partial(tell, runner.get_loop(), app.stop.set))
         return runner.run(app.run())
 
 

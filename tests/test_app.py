@@ -17,6 +17,8 @@ from faceswapd.daemon.app import App, Ending
 from faceswapd.daemon.places import Places
 from faceswapd.daemon.run import loop_factory
 from faceswapd.daemon.state import StateBoard
+from faceswapd.inference.engines import Engines
+from faceswapd.inference.pool import Pool
 from faceswapd.processors.chain import Chain
 from faceswapd.processors.library import Library
 from faceswapd.sinks.sink import Sink
@@ -109,6 +111,21 @@ def test_stopping_ends_a_source_that_never_ends(tmp_path: Path) -> None:
     run(app(tmp_path, source), stop_soon)
 
     assert source.log == ["open", "close"]
+
+
+def test_no_model_is_released_under_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    released = list[str]()
+
+    async def busy(_: Pool, __: float) -> bool:
+        return False
+
+    monkeypatch.setattr(Pool, "drain", busy)
+    monkeypatch.setattr(Engines, "close", lambda _: released.append("engines"))
+    sink = FakeSink()
+    run(app(tmp_path, film(), sink))
+
+    assert not released
+    assert sink.log == ["open", "close"], "it ends in order all the same"
 
 
 def test_stopping_does_not_wait_for_a_dialog(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Ctrl-C while threads share their locks."""
 
 import signal
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ from test_film_job import QUICK, NoFace
 
 from faceswapd.core.meter import Meter
 from faceswapd.daemon.film_job import FilmJob
-from faceswapd.daemon.interruption import Interruption
+from faceswapd.daemon.interruption import ENDS, Interruption, Stopping
 from faceswapd.daemon.studio import Studio
 from faceswapd.inference.pool import Pool
 from faceswapd.processors.chain import Chain
@@ -34,7 +35,7 @@ def usual() -> Iterator[None]:
     def handler(number: int, _frame: Any) -> None:
         raise EndedError(number)
 
-    before = {number: signal.signal(number, handler) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, handler) for number in ENDS}
     yield
     assert signal.getsignal(signal.SIGINT) is handler, "it is put back"
     for number, old in before.items():
@@ -54,7 +55,7 @@ def interrupted(over: list[int], *numbers: int, obeys: bool = True) -> None:
 
 
 @pytest.mark.parametrize("obeys", [True, False])
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", ENDS)
 def test_a_signal_is_kept_back_until_it_is_asked_for_or_the_end(number: int, obeys: bool) -> None:
     over = list[int]()
     with pytest.raises(EndedError, match=str(int(number))):
@@ -163,3 +164,61 @@ def test_ctrl_c_at_any_instruction_ends_a_film_with_drawn_frames_and_its_threads
     for interrupted in interrupted_everywhere(film, 40):
         over += interrupted
     assert over
+
+
+ENDING = """
+import signal
+from faceswapd.daemon.interruption import Stopping
+with Stopping() as stopping:
+    stopping.call(lambda: print("told", flush=True))
+    for _ in range(5):
+        signal.raise_signal(signal.SIGTERM)
+"""
+
+
+def test_a_daemon_is_told_of_each_signal_and_of_one_that_came_before_it_could_be() -> None:
+    told = list[str]()
+    with Stopping() as stopping:
+        signal.raise_signal(signal.SIGTERM)
+        stopping.call(lambda: told.append("told"))
+        assert told == ["told"]
+        signal.raise_signal(signal.SIGINT)
+
+    assert told == ["told", "told"]
+    with pytest.raises(EndedError):
+        signal.raise_signal(signal.SIGTERM)
+
+
+def test_whoever_insists_on_the_end_of_a_daemon_is_obeyed_by_the_system() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", ENDING], capture_output=True, text=True, timeout=60, check=False
+    )
+
+    assert done.stdout == "told\ntold\n"
+    assert done.returncode != 0
+    assert done.returncode == -signal.SIGTERM or sys.platform == "win32"
+
+
+def test_what_is_to_be_ignored_ends_no_daemon() -> None:
+    told = list[str]()
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the fixture puts it back
+    with Stopping() as stopping:
+        stopping.call(lambda: told.append("told"))
+        signal.raise_signal(signal.SIGTERM)
+
+    assert not told
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_IGN
+
+
+def test_in_another_thread_a_daemon_leaves_signals_alone() -> None:
+    found = list[object]()
+
+    def within() -> None:
+        with Stopping():
+            found.append(signal.getsignal(signal.SIGINT))
+
+    thread = threading.Thread(target=within)
+    thread.start()
+    thread.join()
+
+    assert found == [signal.getsignal(signal.SIGINT)]
