@@ -20,7 +20,7 @@ from ..core.events import ProcessorInfo, State, Stats
 from ..core.params import read_texts
 from . import latency, tables
 from .completion import completion
-from .ctl_options import ctl_parser
+from .ctl_options import TOPICS, ctl_parser
 
 CHUNK = 32 * 1024
 """Bytes of a picture in one message: 64 KiB is the most the server takes, and base64 adds a third."""
@@ -288,6 +288,8 @@ async def _pair(remote: Client, _: argparse.Namespace) -> tuple[Any, RenderableT
 
 
 async def _watch(remote: Client, options: argparse.Namespace, console: Console) -> None:
+    for topic in set(options.topics) - set(TOPICS):
+        raise UsageError(f"no topic {topic!r}", f"known are {', '.join(TOPICS)}")
     told = await remote.call("subscribe", topics=options.topics, interval_s=options.interval)
     for topic, entry in told["topics"].items():
         line = {"topic": topic, "seq": entry["seq"], "rev": told["rev"], "data": entry["data"]}

@@ -219,6 +219,11 @@ def test_one_processor_with_its_parameters(daemon: Daemon, capsys: pytest.Captur
     assert "known are anonymize, mesh_swap" in capsys.readouterr().err
 
 
+def test_a_topic_that_does_not_exist(daemon: Daemon, capsys: pytest.CaptureFixture[str]) -> None:
+    assert ctl.main(["watch", "state", "statz"]) == 64
+    assert "no topic 'statz': known are state, stats, faces, log" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("command", ["face", "preset", "output"])
 def test_what_can_be_listed_is_listed_without_a_word(
     daemon: Daemon, capsys: pytest.CaptureFixture[str], command: str
