@@ -44,8 +44,15 @@ class Shelf:
         """The models that have a name before they are here."""
 
     def names(self) -> tuple[str, ...]:
-        """What lies in the folder, by name, whether its card can be read or not."""
-        found = self.folder.iterdir() if self.folder.is_dir() else ()
+        """What lies in the folder, by name, whether its card can be read or not.
+
+        Raises ModelError for a folder that is not ours to read, as `sudo -u` leaves it in HOME.
+        """
+        try:
+            found = list(self.folder.iterdir()) if self.folder.is_dir() else []
+        except OSError as error:
+            what = f"the models in {self.folder} cannot be read: {error.strerror}"
+            raise ModelError(what, "make the folder yours; is HOME right?") from None
         return tuple(sorted(p.name for p in found if _NAME.fullmatch(p.name) and p.is_dir()))
 
     def cards(self) -> tuple[Card, ...]:

@@ -1,4 +1,5 @@
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import onnx
@@ -33,6 +34,16 @@ def test_a_file_is_recognised_by_its_tensors(shelf: Shelf, tmp_path: Path) -> No
     assert shelf.cards() == (card,)
     assert shelf.read("mine") == INSWAPPER
     np.testing.assert_array_equal(shelf.emap("mine"), standins.emap())
+
+
+def test_a_folder_that_is_not_ours_to_read_is_named(shelf: Shelf, tmp_path: Path) -> None:
+    with (
+        patch.object(Path, "is_dir", side_effect=PermissionError(13, "Permission denied")),
+        pytest.raises(
+            ModelError, match=r"the models in .* cannot be read: Permission denied: .* is HOME right\?"
+        ),
+    ):
+        shelf.names()
 
 
 def test_a_file_is_recognised_by_its_hash_whatever_it_is_called(tmp_path: Path) -> None:
