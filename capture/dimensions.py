@@ -1,82 +1,83 @@
-"""How large a picture is, from the first bytes of its file."""
+"""How large a picture is, without decoding it."""
 
-import re
+import mmap
 import struct
 from collections.abc import Callable
+from pathlib import Path
 
+from ..core import tiff
+from ..core.picture_format import HEAD, PictureFormat, seen_in
 from ..core.settings import Size
+from .heif import DAMAGED, Heif
+from .jpeg_file import JpegFile
 
-HEAD = 1 << 20
-"""So many bytes of a file are looked at: a JPEG may have its EXIF, with a thumbnail, before its size."""
-_JPEG_SEGMENT = struct.Struct(">BBH")
-_SOF = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_WIDTH, _HEIGHT = 256, 257
+"""TIFF's tags."""
 
 
-def dimensions(head: bytes) -> Size | None:
-    """(width, height) as stored, of JPEG, PNG, WebP, AVIF, TIFF or BMP; None where the head does not tell."""
-    try:
-        for magic, find in _KINDS.items():
-            if re.match(magic, head, re.DOTALL):
-                return find(head)
-    except (struct.error, IndexError):  # it ends too early
+def dimensions(content: bytes) -> Size | None:
+    """(width, height) as stored, of JPEG, PNG, WebP, AVIF, HEIC, TIFF or BMP; None where the file does not tell."""
+    kind = seen_in(content[:HEAD])
+    if kind is None:
         return None
-    return None
+    try:
+        return _READERS[kind](content)
+    except DAMAGED:
+        return None
 
 
-def _png(head: bytes) -> Size | None:
-    width, height = struct.unpack_from(">II", head, 16)
+def dimensions_of(path: Path) -> Size | None:
+    """The same of a file, of which no more is read than has to be. Raises OSError."""
+    with path.open("rb") as file:
+        if not path.stat().st_size:
+            return None
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            return dimensions(content)  # type: ignore[arg-type]  # as bytes to all who read it
+
+
+def _png(content: bytes) -> Size | None:
+    width, height = struct.unpack_from(">II", content, 16)
     return width, height
 
 
-def _bmp(head: bytes) -> Size | None:
-    width, height = struct.unpack_from("<ii", head, 18)
+def _bmp(content: bytes) -> Size | None:
+    form = "<HH" if content[14] == 12 else "<ii"
+    width, height = struct.unpack_from(form, content, 18)
     return width, abs(height)
 
 
-def _jpeg(head: bytes) -> Size | None:
-    at = 2
-    while True:
-        mark, kind, length = _JPEG_SEGMENT.unpack_from(head, at)
-        if mark != 0xFF:
-            return None
-        if kind in _SOF:
-            height, width = struct.unpack_from(">HH", head, at + 5)
-            return width, height
-        at += 1 if kind == 0xFF else 2 + length
+def _jpeg(content: bytes) -> Size | None:
+    return JpegFile(content).size
 
 
-def _webp(head: bytes) -> Size | None:
-    kind = head[12:16]
+def _webp(content: bytes) -> Size | None:
+    kind = content[12:16]
     if kind == b"VP8X":
-        return 1 + int.from_bytes(head[24:27], "little"), 1 + int.from_bytes(head[27:30], "little")
+        return 1 + int.from_bytes(content[24:27], "little"), 1 + int.from_bytes(content[27:30], "little")
     if kind == b"VP8L":
-        bits = int.from_bytes(head[21:25], "little")
+        bits = int.from_bytes(content[21:25], "little")
         return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
-    width, height = struct.unpack_from("<HH", head, 26)
+    width, height = struct.unpack_from("<HH", content, 26)
     return width & 0x3FFF, height & 0x3FFF
 
 
-def _tiff(head: bytes) -> Size | None:
-    order = "<" if head[:2] == b"II" else ">"
-    (at,) = struct.unpack_from(order + "I", head, 4)
-    (count,) = struct.unpack_from(order + "H", head, at)
-    found = {}
-    for n in range(count):
-        tag, kind = struct.unpack_from(order + "HH", head, at + 2 + 12 * n)
-        (found[tag],) = struct.unpack_from(order + ("H" if kind == 3 else "I"), head, at + 10 + 12 * n)
-    return (found[256], found[257]) if {256, 257} <= found.keys() else None
+def _tiff(content: bytes) -> Size | None:
+    found = tiff.read(content)
+    width, height = tiff.number(found, _WIDTH), tiff.number(found, _HEIGHT)
+    return (width, height) if width and height else None
 
 
-def _avif(head: bytes) -> Size | None:
-    sizes = [struct.unpack_from(">II", head, m.end() + 4) for m in re.finditer(b"ispe", head)]
-    return max(((w, h) for w, h in sizes), key=lambda size: size[0] * size[1], default=None)
+def _heif(content: bytes) -> Size | None:
+    width, height = struct.unpack_from(">II", Heif(content).said[b"ispe"], 4)
+    return width, height
 
 
-_KINDS: dict[bytes, Callable[[bytes], Size | None]] = {
-    rb"\x89PNG": _png,
-    rb"\xff\xd8": _jpeg,
-    rb"RIFF....WEBP": _webp,
-    rb"II\*\0|MM\0\*": _tiff,
-    rb"....ftypavi": _avif,
-    rb"BM": _bmp,
+_READERS: dict[PictureFormat, Callable[[bytes], Size | None]] = {
+    PictureFormat.JPEG: _jpeg,
+    PictureFormat.PNG: _png,
+    PictureFormat.WEBP: _webp,
+    PictureFormat.AVIF: _heif,
+    PictureFormat.HEIC: _heif,
+    PictureFormat.TIFF: _tiff,
+    PictureFormat.BMP: _bmp,
 }

@@ -1,108 +1,65 @@
-"""EXIF in the bytes of its TIFF block: the orientation, and what else of the original it shows."""
+"""What is kept of a picture's tags, and what they tell of it.
 
-import struct
-from collections.abc import Iterator
+Tags come from an EXIF block or from a TIFF file itself, whose own directory holds the same.
+"""
 
-ORIENTATION, _EXIF_IFD, _MAKER_NOTE = 0x0112, 0x8769, 0x927C
-PROFILE, XMP = 34675, 700
-"""Tags of TIFF files (Adobe's, and ICC.1 annex B.4)."""
-_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
+from ..core import tiff
+from ..core.picture_format import Density
+from ..core.tiff import Directory
+
 _HEAD = b"Exif\0\0"
+_DESCRIBING = frozenset({
+    0x000B, 0x010D, 0x010E, 0x010F, 0x0110, 0x011A, 0x011B, 0x011D, 0x0128, 0x0131, 0x0132, 0x013B, 0x013C, 0x4746,
+    0x4749, 0x8298, 0x8769, 0x8825, 0x9C9B, 0x9C9C, 0x9C9D, 0x9C9E, 0x9C9F,
+})  # fmt: skip
+"""Who made the picture, with what, when, where, of what, how large on paper (TIFF 6.0, EXIF 2.32, Windows). All other
+tags of a first directory describe pixels or hold previews, or nobody knows what they hold."""
+_INCH, _CENTIMETRE = 2, 3
+_LONGEST = 60_000
+"""Bytes: a JPEG has room for 65533, with what other tags it may have."""
 
 
-def pages(content: bytes) -> int:
-    """How many pictures follow each other in a TIFF file; 1 for what is none, or is damaged."""
-    found: list[int] = []
+def of_block(block: bytes) -> tuple[Directory, str]:
+    """The directory of an EXIF block and the order of its bytes; an empty one for a block that is damaged."""
+    block = block[block.startswith(_HEAD) and len(_HEAD) :]
     try:
-        order, at = _order(content)
-        while at and at not in found:
-            found.append(at)
-            (count,) = struct.unpack_from(order + "H", content, at)
-            (at,) = struct.unpack_from(order + "I", content, at + 2 + 12 * count)
-    except (struct.error, ValueError):
-        return 1
-    return len(found)
+        return tiff.read(block), tiff.order(block)
+    except ValueError:
+        return {}, "<"
 
 
-def beside(content: bytes) -> dict[int, bytes]:
-    """{tag: content} of a TIFF file's colour profile (`PROFILE`) and `XMP` packet; empty for what is none."""
-    found = {}
-    try:
-        order, first = _order(content)
-        for tag, kind, count, at in _entries(content, order, first):
-            if tag in (PROFILE, XMP) and kind in (1, 7):
-                (where,) = struct.unpack_from(order + "I", content, at)
-                found[tag] = content[where : where + count]
-    except (struct.error, ValueError):
-        return {}
-    return found
+def orientation(tags: Directory) -> int:
+    """1 to 8 as EXIF numbers it; 1, upright, where nothing is said."""
+    value = tiff.number(tags, tiff.ORIENTATION)
+    return value if value is not None and 1 <= value <= 8 else 1
 
 
-def orientation(block: bytes) -> int:
-    """1 to 8 as EXIF numbers it; 1, upright, where nothing is said or the block is damaged."""
-    block = block.removeprefix(_HEAD)
-    try:
-        order, first = _order(block)
-        for tag, kind, _, at in _entries(block, order, first):
-            if tag == ORIENTATION and kind == 3:
-                value = int(struct.unpack_from(order + "H", block, at)[0])
-                return value if 1 <= value <= 8 else 1
-    except (struct.error, ValueError):
-        return 1
-    return 1
+def density(tags: Directory) -> Density | None:
+    """As stored; None where nothing is said."""
+    across, down = tiff.fraction(tags, tiff.X_RESOLUTION), tiff.fraction(tags, tiff.Y_RESOLUTION)
+    unit = tiff.number(tags, tiff.RESOLUTION_UNIT) if tiff.RESOLUTION_UNIT in tags else _INCH
+    inch = {_INCH: 1.0, _CENTIMETRE: 2.54}.get(unit or 0)
+    return (float(across) * inch, float(down) * inch) if inch and across and down else None
 
 
-def cleaned(block: bytes) -> bytes:
-    """The block of a picture that was turned upright and changed.
+def cleaned(tags: Directory, turned: int) -> Directory:
+    """The tags of a picture that was turned upright from orientation `turned` and changed.
 
-    Orientation says upright. The thumbnail and the maker's note, which may hold a picture too, are taken
-    out: they would still show the face as it was. An unreadable block gives b"".
+    Thumbnails and the maker's note, which may hold a picture too, stay away: they would still show the face as it was.
     """
-    block = block.removeprefix(_HEAD)
-    out = bytearray(block)
-    try:
-        order, first = _order(block)
-        inner = None
-        for tag, kind, _, at in _entries(block, order, first):
-            if tag == ORIENTATION and kind == 3:
-                struct.pack_into(order + "H", out, at, 1)
-            if tag == _EXIF_IFD:
-                inner = struct.unpack_from(order + "I", block, at)[0]
-        if inner is not None:
-            for tag, kind, count, at in _entries(block, order, inner):
-                if tag == _MAKER_NOTE:
-                    size = count * _SIZES.get(kind, 1)
-                    where = at if size <= 4 else struct.unpack_from(order + "I", block, at)[0]
-                    out[where : where + size] = bytes(len(out[where : where + size]))
-        link = first + 2 + 12 * struct.unpack_from(order + "H", block, first)[0]
-        second = struct.unpack_from(order + "I", block, link)[0]
-        struct.pack_into(order + "I", out, link, 0)
-        if second:
-            _wipe_thumbnail(block, out, order, second)
-    except (struct.error, ValueError):
-        return b""
-    return bytes(out)
+    kept = {tag: value for tag, value in tags.items() if tag in _DESCRIBING}
+    within = kept.get(tiff.EXIF)
+    if isinstance(within, dict):
+        kept[tiff.EXIF] = {
+            tag: value
+            for tag, value in within.items()
+            if tag != tiff.MAKER_NOTE and (isinstance(value, dict) or len(value.data) < _LONGEST)
+        }
+    if turned >= 5:
+        _swap(kept, tiff.X_RESOLUTION, tiff.Y_RESOLUTION)
+    return kept
 
 
-def _wipe_thumbnail(block: bytes, out: bytearray, order: str, ifd: int) -> None:
-    found = {
-        tag: struct.unpack_from(order + "I", block, at)[0] for tag, _, _, at in _entries(block, order, ifd)
-    }
-    for start, length in ((0x0201, 0x0202), (0x0111, 0x0117)):
-        if start in found:
-            at, size = found[start], found.get(length, len(block))
-            out[at : at + size] = bytes(len(out[at : at + size]))
-
-
-def _order(block: bytes) -> tuple[str, int]:
-    order = {b"II*\0": "<", b"MM\0*": ">"}.get(block[:4])
-    if order is None:
-        raise ValueError("no TIFF block")
-    return order, int(struct.unpack_from(order + "I", block, 4)[0])
-
-
-def _entries(block: bytes, order: str, ifd: int) -> Iterator[tuple[int, int, int, int]]:
-    """(tag, type, count, place of the value or of its offset) of one directory."""
-    for i in range(struct.unpack_from(order + "H", block, ifd)[0]):
-        tag, kind, count = struct.unpack_from(order + "HHI", block, ifd + 2 + 12 * i)
-        yield tag, kind, count, ifd + 2 + 12 * i + 8
+def _swap(tags: Directory, one: int, other: int) -> None:
+    if one in tags and other in tags:
+        tags[one], tags[other] = tags[other], tags[one]

@@ -1,32 +1,32 @@
-"""Picture files as they are: upright pixels, and beside them all that is to come back when they are written."""
+"""Pictures to be processed: upright pixels, and beside them all that is to come back when they are written."""
 
-import struct
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from ..core.errors import BadInputError, MissingInputError
 from ..core.frame import Pixels
-from . import avif, exif
-from .still import FORMATS
+from ..core.metadata import Metadata
+from ..core.picture_format import READABLE_SUFFIXES, PictureFormat, in_words, seen_in
+from . import exif
+from .picture_file import Deep, read
+from .tonemap import HLG, PQ, tone_mapped
 
-Deep = NDArray[np.uint8] | NDArray[np.uint16]
-
-EXIF, XMP, ICC = cv2.IMAGE_METADATA_EXIF, cv2.IMAGE_METADATA_XMP, cv2.IMAGE_METADATA_ICCP
 # EXIF's eight orientations, as what turns the stored picture upright: first a turn, then a mirror.
 _TURNS = {3: cv2.ROTATE_180, 4: cv2.ROTATE_180, 5: cv2.ROTATE_90_CLOCKWISE, 6: cv2.ROTATE_90_CLOCKWISE,
           7: cv2.ROTATE_90_COUNTERCLOCKWISE, 8: cv2.ROTATE_90_COUNTERCLOCKWISE}  # fmt: skip
 _MIRRORED = frozenset({2, 4, 5, 7})
-# The luminance table of JPEG's annex K in zigzag order, which the usual encoders scale by their quality.
-_LUMINANCE = np.array([
-    16, 11, 12, 14, 12, 10, 16, 14, 13, 14, 18, 17, 16, 19, 24, 40, 26, 24, 22, 22, 24, 49, 35, 37, 29, 40, 58,
-    51, 61, 60, 57, 51, 56, 55, 64, 72, 92, 78, 64, 68, 87, 69, 55, 56, 80, 109, 81, 87, 95, 98, 103, 104, 103,
-    62, 77, 113, 121, 112, 100, 120, 92, 101, 103, 99,
-])  # fmt: skip
+_SHOWN_IN_XMP = re.compile(rb"xmpGImg|GImage:Data|GDepth:Data")
+"""A thumbnail of the original, or all of it beside a blurred one."""
+_TURNED_IN_XMP = re.compile(rb"(tiff:Orientation(?:\s*=\s*[\"']|>))[1-8]")
+_LOOKED_AT = 4096
+"""Bytes of a file that tell whether it moves."""
+_SRGB = frozenset((primaries, transfer) for primaries in (1, 2) for transfer in (1, 2, 6, 13, 14, 15))
+"""What a picture without a profile is taken for anyway."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,8 +37,10 @@ class Original:
     """BGR, upright."""
     stored: Deep
     """Upright, with its own depth (8 or 16 bits) and channels (1, 3, or 4 with alpha): height x width (x n)."""
-    metadata: dict[int, bytes]
-    """EXIF (upright, without what shows the original), XMP and the colour profile, by OpenCV's kinds."""
+    metadata: Metadata
+    """Of the upright picture, without what shows the original."""
+    kind: PictureFormat
+    """What the file is, whatever its name says."""
     quality: int | None
     """Of a JPEG, as the usual encoders count it; None where a file does not tell."""
     sampling: int | None
@@ -70,51 +72,52 @@ class Original:
 
 
 def load(path: Path) -> Original:
-    """Reads JPEG, PNG, WebP, AVIF, TIFF or BMP. Raises MissingInputError or BadInputError."""
+    """Reads JPEG, PNG, WebP, AVIF, HEIC, TIFF or BMP, whatever the file's name says. Any thread.
+
+    Raises MissingInputError or BadInputError.
+    """
     content = _content(path)
-    stored: Any
     try:
-        stored, kinds, blocks = cv2.imdecodeWithMetadata(
-            np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED | cv2.IMREAD_ANYDEPTH
-        )
-    except cv2.error:  # more pixels than OpenCV allows
-        stored, kinds, blocks = None, (), ()
-    if stored is None or not stored.size:
-        if cv2.haveImageReader(str(path)):  # it begins as a picture does
-            raise BadInputError(f"picture {path} is damaged", "get it anew")
-        raise BadInputError(f"{path} is no picture", f"{FORMATS} work")
-    if stored.dtype not in (np.uint8, np.uint16):
-        raise BadInputError(f"picture {path} has {stored.dtype} pixels", "save it with 8 or 16 bits")
-    metadata = {int(k): np.asarray(b).tobytes() for k, b in zip(kinds, blocks, strict=True)}
-    tags, described = exif.beside(content), avif.properties(content)
-    if described:
-        metadata |= {ICC: avif.profile(described)}
-    metadata |= {kind: tags[tag] for kind, tag in ((ICC, exif.PROFILE), (XMP, exif.XMP)) if tag in tags}
-    turned = avif.orientation(described) if described else exif.orientation(metadata.get(EXIF, b""))
-    stored = upright(stored, turned)
-    if stored.ndim == 3 and stored.shape[2] == 2:  # grey with alpha
-        stored = np.concatenate([np.repeat(stored[..., :1], 3, axis=2), stored[..., 1:]], axis=2)
-    colours = _colours(stored)
-    pixels = colours if colours.dtype == np.uint8 else ((colours + np.uint32(128)) // 257).astype(np.uint8)
+        found = read(content)
+    except ValueError as error:
+        remedy = "get it anew" if "damaged" in str(error) else "save it as PNG"
+        raise BadInputError(f"picture {path} {error}", remedy) from None
+    kind = seen_in(content)
+    if found is None or kind is None:
+        raise BadInputError(f"{path} is no picture", f"{in_words()} work")
+    stored, metadata, remarks = _ordinary(upright(found.pixels, found.turned), found.metadata)
+    if found.pages > 1:
+        remarks += (f"the original has {found.pages} pages: the first is processed, the others are left out",)
     return Original(
-        np.ascontiguousarray(pixels),
+        np.ascontiguousarray(_shallow(_colours(stored))),
         stored,
-        _kept(metadata),
-        _jpeg_quality(content),
-        _jpeg_sampling(content),
-        b"VP8L" in content[:64] if content[8:12] == b"WEBP" else False,
-        single=(count := exif.pages(content)) == 1 and not _followed(content),
-        remarks=_remarks(count, content),
+        _kept(metadata, found.turned),
+        kind,
+        found.quality,
+        found.sampling,
+        found.lossless,
+        single=found.pages == 1 and not found.followed,
+        remarks=found.remarks + remarks,
     )
+
+
+def format_of(path: Path) -> PictureFormat | None:
+    """What a picture is by what is in its file; None for what is none, or cannot be read."""
+    return seen_in(_head(path))
+
+
+def is_still(path: Path) -> bool:
+    """A picture that does not move: by what is in the file, and by its name where that says nothing."""
+    head = _head(path)
+    if seen_in(head):
+        return not animated(path)
+    film = head[:4] == b"GIF8" or head[4:8] == b"ftyp"
+    return not film and path.suffix.lower() in READABLE_SUFFIXES
 
 
 def animated(path: Path) -> bool:
     """A WebP, PNG or AVIF that moves; False also for a file that cannot be read."""
-    try:
-        with path.open("rb") as file:
-            head = file.read(4096)
-    except OSError:
-        return False
+    head = _head(path)
     if head[8:12] == b"WEBP":
         return head[12:16] == b"VP8X" and bool(head[20] & 0x02)
     return (head[:4] == b"\x89PNG" and b"acTL" in head.split(b"IDAT", 1)[0]) or head[4:12] == b"ftypavis"
@@ -125,6 +128,14 @@ def upright(pixels: Any, turned: int) -> Any:
     if turned in _TURNS:
         pixels = cv2.rotate(pixels, _TURNS[turned])
     return cv2.flip(pixels, 1) if turned in _MIRRORED else pixels
+
+
+def _head(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(_LOOKED_AT)
+    except OSError:
+        return b""
 
 
 def _content(path: Path) -> bytes:
@@ -138,66 +149,36 @@ def _content(path: Path) -> bytes:
         raise MissingInputError(f"picture {path}", f"it cannot be read ({error.strerror})") from None
 
 
-def _followed(content: bytes) -> bool:
-    """Something comes after a JPEG: phones append a film of the moment."""
-    return content[:2] == b"\xff\xd8" and not content.rstrip(b"\0").endswith(b"\xff\xd9")
-
-
-def _remarks(pages: int, content: bytes) -> tuple[str, ...]:
-    remarks = []
-    if pages > 1:
-        remarks.append(f"the original has {pages} pages: the first is processed, the others are left out")
-    if any(0xC0 <= kind <= 0xC2 and head[5:6] == b"\4" for kind, head in _segments(content)):
-        remarks.append("the four inks of the original became red, green and blue, without its colour profile")
-    return tuple(remarks)
+def _ordinary(stored: Any, metadata: Metadata) -> tuple[Any, Metadata, tuple[str, ...]]:
+    """High dynamic range, which the processors do not know, as an ordinary picture of 8 bits."""
+    transfer = int.from_bytes(metadata.colours[1:2])
+    if metadata.profile or transfer not in (PQ, HLG):
+        return stored, metadata, ()
+    shallow = _shallow(stored)
+    mapped = tone_mapped(np.ascontiguousarray(_colours(shallow)), transfer)
+    if shallow.ndim == 3 and shallow.shape[2] == 4:
+        mapped = np.dstack([mapped, shallow[..., 3:]])
+    return mapped, replace(metadata, colours=b""), ("high dynamic range was tone-mapped to BT.709",)
 
 
 def _colours(stored: Deep) -> Any:
     return np.repeat(stored[..., None], 3, axis=2) if stored.ndim == 2 else stored[..., :3]
 
 
-def _kept(metadata: dict[int, bytes]) -> dict[int, bytes]:
-    kept = {}
-    if block := exif.cleaned(metadata.get(EXIF, b"")):
-        kept[EXIF] = block
-    xmp = metadata.get(XMP, b"").removeprefix(b"http://ns.adobe.com/xap/1.0/\0")  # as JPEG has it
-    if xmp and b"xmpGImg" not in xmp:  # a thumbnail of the original
-        kept[XMP] = xmp
-    profile = metadata.get(ICC, b"")
-    if profile[16:20] in (b"RGB ", b"GRAY"):  # a picture of four inks was made RGB when it was read
-        kept[ICC] = profile
-    return kept
+def _shallow(pixels: Any) -> Any:
+    """The same with 8 bits."""
+    return pixels if pixels.dtype == np.uint8 else ((pixels + np.uint32(128)) // 257).astype(np.uint8)
 
 
-def _segments(content: bytes) -> list[tuple[int, bytes]]:
-    """(marker, content) of a JPEG's segments before its picture; empty for other files."""
-    found: list[tuple[int, bytes]] = []
-    at = 2
-    while content[:2] == b"\xff\xd8" and at + 4 <= len(content) and content[at] == 0xFF:
-        marker, (size,) = content[at + 1], struct.unpack_from(">H", content, at + 2)
-        if marker == 0xDA:
-            break
-        found.append((marker, content[at + 4 : at + 2 + size]))
-        at += 2 + size
-    return found
-
-
-def _jpeg_quality(content: bytes) -> int | None:
-    for marker, table in _segments(content):
-        if marker == 0xDB and len(table) >= 65 and table[0] == 0:
-            percent = float(np.mean(np.frombuffer(table[1:65], np.uint8) * 100.0 / _LUMINANCE))
-            quality = 5000 / percent if percent > 100 else (200 - percent) / 2
-            return int(np.clip(round(quality), 1, 100))
-    return None
-
-
-def _jpeg_sampling(content: bytes) -> int | None:
-    known = {
-        0x11: cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
-        0x21: cv2.IMWRITE_JPEG_SAMPLING_FACTOR_422,
-        0x22: cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420,
-    }
-    for marker, head in _segments(content):
-        if 0xC0 <= marker <= 0xC2 and len(head) > 7:
-            return known.get(head[7])
-    return None
+def _kept(metadata: Metadata, turned: int) -> Metadata:
+    """Of a picture that was turned upright from orientation `turned` and changed."""
+    density = metadata.density or exif.density(metadata.tags)
+    return replace(
+        metadata,
+        tags=exif.cleaned(metadata.tags, turned),
+        xmp=b"" if _SHOWN_IN_XMP.search(metadata.xmp) else _TURNED_IN_XMP.sub(rb"\g<1>1", metadata.xmp),
+        # A picture of four inks was made RGB when it was read.
+        profile=metadata.profile if metadata.profile[16:20] in (b"RGB ", b"GRAY") else b"",
+        colours=b"" if tuple(metadata.colours[:2]) in _SRGB else metadata.colours,
+        density=density[::-1] if density and turned >= 5 else density,
+    )

@@ -11,10 +11,10 @@ from .desktop import desktop_source
 from .devices import Device, System, cameras, find_camera, find_virtual_camera, first_camera
 from .moving import Moving
 from .pattern import Pattern
-from .picture import animated
+from .picture import animated, is_still
 from .portrait import MOST_FACES, Portrait
 from .source import Source
-from .still import SUFFIXES, Still
+from .still import Still
 from .stream import SCHEMES, URL, Stream
 
 WAYS = "name a film, a picture or a URL, or use `portrait:` or `pattern:`"
@@ -67,8 +67,10 @@ def _camera(device: Device | None, missing: Exception, size: Size, fps: float) -
 
 
 def _file(path: Path, fps: float, loop: bool) -> Source:
-    if path.suffix.lower() in SUFFIXES:
-        return Moving(path) if animated(path) else Still(path, fps)
+    if animated(path):
+        return Moving(path)
+    if is_still(path):
+        return Still(path, fps)
     return Stream(str(path), loop=loop or path.suffix.lower() == GIF)
 
 

@@ -2,41 +2,18 @@
 
 from pathlib import Path
 
-import cv2
-import numpy as np
-
-from ..core.errors import BadInputError, MissingInputError
 from ..core.frame import Pixels
 from ..core.settings import Size
+from .picture import load
 from .source import Shot
-
-SUFFIXES = frozenset({".avif", ".bmp", ".jpeg", ".jpg", ".jpe", ".png", ".tif", ".tiff", ".webp"})
-"""What is taken for a picture by its name; everything else is tried as a film."""
-FORMATS = "JPEG, PNG, WebP, AVIF, TIFF and BMP"
-"""The same for people."""
 
 
 def load_picture(path: Path) -> Pixels:
-    """A picture file as BGR, turned upright as its EXIF orientation says; transparency is dropped.
+    """A picture file as BGR, turned upright as it says; transparency is dropped.
 
-    The file is read by numpy, because OpenCV's own reader fails on non-ASCII paths on Windows.
     Raises MissingInputError when there is no such readable file, BadInputError when it is no picture.
     """
-    try:
-        raw = np.fromfile(path, np.uint8)
-    except FileNotFoundError:
-        raise MissingInputError(f"picture {path}", "there is no such file") from None
-    except IsADirectoryError:
-        raise MissingInputError(f"picture {path}", "that is a folder; name a file in it") from None
-    except OSError as error:
-        raise MissingInputError(f"picture {path}", f"it cannot be read ({error.strerror})") from None
-    try:
-        pixels = cv2.imdecode(raw, cv2.IMREAD_COLOR)
-    except cv2.error:  # an empty file, or more pixels than OpenCV allows
-        pixels = None
-    if pixels is None:
-        raise BadInputError(f"picture {path}", f"it is damaged or in an unknown format; {FORMATS} work")
-    return np.asarray(pixels, np.uint8)
+    return load(path).pixels
 
 
 class Still:

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from ..capture.picture import animated
+from ..capture.picture import format_of, is_still
 from ..core.errors import MissingInputError, UsageError
-from ..sinks.picture import SUFFIXES
+from ..core.picture_format import READABLE_SUFFIXES, WRITABLE, WRITABLE_SUFFIXES, PictureFormat
 from ..sinks.video import CONTAINERS
 
 Kind = Literal["film", "picture"]
@@ -53,7 +53,11 @@ def plan(
         raise UsageError("-o -", "process writes files: name one, or a folder")
     folders = any(Path(word).is_dir() for word in words)
     several = len(words) > 1 or folders
-    if several and output.suffix.lower() in SUFFIXES | FILMS | set(CONTAINERS) and not output.is_dir():
+    if (
+        several
+        and output.suffix.lower() in READABLE_SUFFIXES | FILMS | set(CONTAINERS)
+        and not output.is_dir()
+    ):
         raise UsageError(f"{output} names a file", "several inputs need a folder")
     many = several or output.is_dir() or not (output.suffix or output.exists())
     jobs: list[Job] = []
@@ -73,8 +77,8 @@ def plan(
 
 
 def kind_of(path: Path) -> Kind:
-    """What a file is taken for by its name; a picture that moves is a film."""
-    return "picture" if path.suffix.lower() in SUFFIXES and not animated(path) else "film"
+    """What a file is taken for; a picture that moves is a film."""
+    return "picture" if is_still(path) else "film"
 
 
 def _listed(word: str) -> Iterator[str]:
@@ -92,7 +96,7 @@ def _listed(word: str) -> Iterator[str]:
 
 
 def _found(folder: Path) -> list[Path]:
-    paths = (p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES | FILMS)
+    paths = (p for p in folder.rglob("*") if p.suffix.lower() in READABLE_SUFFIXES | FILMS)
     hidden = (p for p in paths if not any(part.startswith(".") for part in p.relative_to(folder).parts))
     return sorted(p for p in hidden if p.is_file())
 
@@ -113,16 +117,30 @@ def _job(source: Path, target: Path) -> Job:
     kind = kind_of(source)
     if kind == "film" and target.suffix.lower() not in CONTAINERS:
         target = target.with_suffix(FILM)
+    if kind == "picture" and target.suffix.lower() not in WRITABLE_SUFFIXES:
+        named = target.suffix.lower() in READABLE_SUFFIXES | FILMS
+        target = target.with_name((target.stem if named else target.name) + _suffix(source))
     return Job(source, target, kind)
 
 
+def _suffix(picture: Path) -> str:
+    """Of what is written for a picture whose own name does not tell or cannot be kept."""
+    kind = format_of(picture)
+    return (kind if kind in WRITABLE else PictureFormat.JPEG).suffixes[0]
+
+
 def _apart(jobs: list[Job]) -> list[Job]:
-    """`a.avi` beside `a.mp4` becomes `a.avi.mp4`: a name that is not the film's own gives way."""
-    own = {job.target for job in jobs if job.target.name == job.source.name}
-    made = Counter(job.target for job in jobs if job.target.name != job.source.name)
+    """`a.avi` beside `a.mp4` becomes `a.avi.mp4`: a name that is not the file's own gives way. `A.JPG` and `a.jpg` are
+    the same to some systems."""
+
+    def name(job: Job) -> str:
+        return str(job.target).casefold()
+
+    own = {name(job) for job in jobs if job.target.name == job.source.name}
+    made = Counter(name(job) for job in jobs if job.target.name != job.source.name)
     return [
-        replace(job, target=job.target.with_name(job.source.name + FILM))
-        if job.target.name != job.source.name and (job.target in own or made[job.target] > 1)
+        replace(job, target=job.target.with_name(job.source.name + job.target.suffix))
+        if job.target.name != job.source.name and (name(job) in own or made[name(job)] > 1)
         else job
         for job in jobs
     ]
@@ -130,7 +148,7 @@ def _apart(jobs: list[Job]) -> list[Job]:
 
 def _exact(source: Path, target: Path) -> Job:
     kind = kind_of(source)
-    known = CONTAINERS if kind == "film" else SUFFIXES
+    known = CONTAINERS if kind == "film" else WRITABLE_SUFFIXES
     if target.suffix.lower() not in known:
         raise UsageError(
             f"{target} is no kind of {kind}", f"its name ends with {', '.join(sorted(known))}, or is a folder"

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
-from ..capture.dimensions import HEAD, dimensions
+from ..capture.dimensions import dimensions_of
 from ..capture.picture import load
+from ..core.errors import BadInputError
 from ..core.frame import Frame, Pixels
 from ..core.meter import Meter
+from ..core.picture_format import named
 from ..sinks.picture import save, write
 from ..trust.failclosed import UNSEEN
 from .film_frames import Told
@@ -22,6 +24,8 @@ from .studio import Studio
 
 BYTES_PER_PIXEL = 20
 """Of a picture under way: as it is stored (up to 8), BGR (3), the processors' copy (3), for the encoder (up to 8)."""
+LEAST_BYTES_PER_PIXEL = 6
+"""BGR, and the processors' copy."""
 
 
 @dataclass(slots=True)
@@ -41,9 +45,9 @@ class PictureJob:
     def run(self, source: Path, target: Path, meter: Meter) -> Told:
         """Raises what reading, processing and writing raise; the picture is there as a whole or not at all.
 
-        Where memory is limited it waits until there is room for it; one picture always fits.
+        Where memory is limited it waits until there is room for it. BadInputError for one that alone takes more.
         """
-        cost = _cost(source) if self.studio.max_bytes is not None else 0
+        cost = 0 if self.studio.max_bytes is None else _cost(source, self.studio.max_bytes)
         self._room.take(cost)
         try:
             return self._done(source, target, meter)
@@ -70,7 +74,7 @@ class PictureJob:
         same = not picture.treated and np.array_equal(picture.pixels, pixels)
         # What else there is in a file was not looked at: it comes along only where nothing is to be done.
         whole = original.single or not chain.enabled
-        if same and whole and self.quality is None and source.suffix.lower() == target.suffix.lower():
+        if same and whole and self.quality is None and named(target.suffix) is original.kind:
             write(target, source.read_bytes())  # as good as it was
             _took(meter, "encode", began_ns)
             return told
@@ -87,15 +91,23 @@ class PictureJob:
         return told
 
 
-def _cost(path: Path) -> int:
-    """About how many bytes a picture takes; all there are where its file does not tell."""
+def _cost(path: Path, most: int) -> int:
+    """About how many bytes a picture takes; all there are where its file does not tell. Raises BadInputError where
+    `most` are too few for its pixels alone."""
     try:
-        with path.open("rb") as file:
-            size = dimensions(file.read(HEAD))
+        size = dimensions_of(path)
         length = path.stat().st_size
     except OSError:
         return 0  # reading it says why
-    return sys.maxsize if size is None else size[0] * size[1] * BYTES_PER_PIXEL + 2 * length
+    if size is None:
+        return sys.maxsize
+    width, height = size
+    if (least := width * height * LEAST_BYTES_PER_PIXEL) > most:
+        raise BadInputError(
+            f"picture {path} has {width}x{height} pixels",
+            f"allow it more memory than {least / 1e6:.0f} MB (--max-memory), or make it smaller",
+        )
+    return width * height * BYTES_PER_PIXEL + 2 * length
 
 
 def _took(meter: Meter, stage: str, began_ns: int) -> int:

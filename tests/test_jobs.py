@@ -116,3 +116,23 @@ def test_outputs_that_cannot_be_meant(tmp_path: Path) -> None:
         plan([f"{tmp_path}/empty"], tmp_path / "out")
     with pytest.raises(MissingInputError, match="list"):
         plan([f"@{tmp_path}/nolist"], tmp_path / "out")
+
+
+def test_pictures_that_cannot_be_written_as_they_are_become_what_everybody_reads(tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    touch(*(folder / name for name in ("a.HEIC", "b.heic", "B.JPG", "c.jfif", "d.hif", "e.TIF")))
+    jobs = plan([str(folder)], tmp_path / "out")
+    assert [job.target.name for job in jobs] == ["B.JPG", "a.jpg", "b.heic.jpg", "c.jfif", "d.jpg", "e.TIF"]
+    with pytest.raises(UsageError, match=r"x\.heic is no kind of picture: its name ends with \.apng, \.avif"):
+        plan([f"{folder}/a.HEIC"], tmp_path / "x.heic")
+
+
+def test_what_a_file_is_decides_where_its_name_says_nothing(tmp_path: Path) -> None:
+    jpeg, gif = b"\xff\xd8\xff\xe0" + bytes(60), b"GIF89a" + bytes(60)
+    for name, content in (("noname", jpeg), ("v1.2", jpeg), ("a.gif", jpeg), ("b.png", gif), ("c.png", jpeg)):
+        (tmp_path / name).write_bytes(content)
+    jobs = plan([str(tmp_path / n) for n in ("noname", "v1.2", "a.gif", "b.png", "c.png")], tmp_path / "out")
+    assert [(job.target.name, job.kind) for job in jobs] == [
+        ("noname.jpg", "picture"), ("v1.2.jpg", "picture"), ("a.jpg", "picture"), ("b.mp4", "film"),
+        ("c.png", "picture"),
+    ]  # fmt: skip
