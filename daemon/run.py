@@ -162,3 +162,7 @@ def _tell(result: Report, *, as_json: bool, quiet: bool = False) -> None:
         sys.stdout.write(to_json(result) + "\n")
     elif not quiet:
         show(result, Console(soft_wrap=True))
+    else:
+        log.info(
+            "ended", frames=result.frames, dropped=sum(result.dropped.values()), saved=list(result.films)
+        )

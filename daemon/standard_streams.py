@@ -1,5 +1,6 @@
 """Standard output and error as a program may rely on them, whatever its caller made of them."""
 
+import codecs
 import errno
 import io
 import os
@@ -9,6 +10,8 @@ from contextlib import suppress
 from typing import Any, TextIO, cast
 
 from ..core.errors import DeviceLostError
+
+_TOLD = "faceswapd.told"
 
 
 class UnreadError(Exception):
@@ -79,6 +82,23 @@ def make_dependable() -> None:
         sys.stdout = _text(io.BufferedWriter(_Output(1)), sys.stdout, at_once=at_once)
         # Nothing waits in it: a thread that is writing a line has no lock that the end of another one needs.
         sys.stderr = _text(_Asides(2, "w", closefd=False), sys.stderr, at_once=True)
+    codecs.register_error(_TOLD, told)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors=_TOLD)
+
+
+def told(error: UnicodeError) -> tuple[str | bytes, int]:
+    r"""What stands for characters that a stream's encoding has not (an error handler of `codecs`): the bytes of a
+    file's name that is no text, else `\u25cf`, which is also how JSON writes it."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    text = error.object[error.start : error.end]
+    try:
+        return text.encode("ascii", "surrogateescape"), error.end
+    except UnicodeEncodeError:
+        units = text.encode("utf-16-be", "surrogatepass").hex()
+        return "".join(f"\\u{units[i : i + 4]}" for i in range(0, len(units), 4)), error.end
 
 
 def _opened(descriptor: int, mode: str) -> TextIO:

@@ -1,8 +1,10 @@
 import asyncio
 import json
+import re
 from pathlib import Path
 
 import pytest
+from films import make_film
 
 import faceswapd
 from faceswapd.daemon.cli import main
@@ -103,6 +105,26 @@ def test_processors_are_listed_with_defaults_and_ranges(
     assert "0 degrees" in out
     assert main(["processors", "--json"]) == 0
     assert {"mesh_swap", "anonymize"} <= {p["name"] for p in json.loads(capsys.readouterr().out)}
+
+
+def test_a_run_that_nobody_set_a_time_says_what_it_was_when_it_ends(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_film(tmp_path / "a.mkv", 5)
+    code, text = refused(
+        capsys,
+        "run",
+        "--source",
+        str(tmp_path / "a.mkv"),
+        "--output",
+        "none",
+        "--processors",
+        "none",
+        "--no-control",
+    )
+
+    assert code == 0
+    assert re.search(r"event=ended frames=\d+ dropped=\d+ saved=\[\]$", text)
 
 
 def test_a_port_that_is_taken(capsys: pytest.CaptureFixture[str]) -> None:
