@@ -18,7 +18,7 @@ Load = Callable[[argparse.Namespace], Command]
 class _Parser(argparse.ArgumentParser):
     """argparse, with the house's errors in place of `exit(2)`."""
 
-    def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:  # type: ignore[override]
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
         """Names the command whose `--help` tells more; inputs may stand on both sides of options."""
         known, rest = super().parse_known_args(args, namespace)
         if rest and hasattr(known, "input") and not any(word.startswith("-") for word in rest):
