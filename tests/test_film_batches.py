@@ -64,6 +64,20 @@ def test_frames_rendered_together_are_the_same_film(studio: Studio, tmp_path: Pa
 
 
 @pytest.mark.usefixtures("as_long")
+def test_where_cores_compute_each_frame_is_by_itself_unless_told_otherwise(
+    studio: Studio, tmp_path: Path
+) -> None:
+    render = Together()
+    studio.chain, studio.tracker = Chain((step(render, hides=True),)), OneFace
+    studio.computes_on_cores = True
+    source = make_film(tmp_path / "a.mp4", 60)
+    assert run(studio, source, tmp_path / "b.mp4").batch == 1
+    assert set(render.sizes) == {1}
+    told = run(studio, source, tmp_path / "c.mp4", msgspec.structs.replace(QUICK, batch=4))
+    assert told.batch == max(render.sizes) == 4
+
+
+@pytest.mark.usefixtures("as_long")
 def test_a_resumed_film_keeps_the_size_of_its_batches(studio: Studio, tmp_path: Path) -> None:
     render = Together()
     studio.chain, studio.tracker = Chain((step(render, hides=True),)), OneFace
