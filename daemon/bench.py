@@ -313,15 +313,18 @@ def _settle_engines(chosen: AnalysisSettings, limit_s: float = 30.0) -> None:
 
 def _show(results: list[Result]) -> None:
     table = Table(
-        title="from memory to memory: latency, the loop's lag, and CPU time of a frame, all in ms",
+        title="memory to memory, in ms: latency p50 and p99, loop lag p99, CPU of a frame",
         title_justify="left",
+        box=None,  # within 80 columns
+        pad_edge=False,
+        collapse_padding=True,
     )
     for column in (
         "case",
         "fps",
-        "latency p50",
+        "p50",
         "p99",
-        "lag p99",
+        "lag",
         "cpu",
         "models",
         "render",
