@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ..core.settings import Size
 from .heif import DAMAGED, Heif, Properties
+from .unreadable import UnreadableError
 
 Deep = NDArray[np.uint8] | NDArray[np.uint16]
 
@@ -33,15 +34,11 @@ MOST_PIXELS = 1 << 30
 """As OpenCV has it for all other kinds."""
 
 
-class _UnreadError(ValueError):
-    """It is whole, but nothing that is read here."""
-
-
 def decode(file: Heif) -> Deep:
     """The picture as stored, before it is turned: height x width x 3 or, with alpha, 4, in BGR; 8 bits, or 16 where it
     has more. Any thread.
 
-    Raises ValueError where it cannot be read, with what it is or has: "is damaged".
+    Raises UnreadableError.
     """
     try:
         colours = _colours(_picture(file, file.main), file.said)
@@ -55,10 +52,8 @@ def decode(file: Heif) -> Deep:
                 veil, colours = _deep(veil), _deep(colours)
             colours = np.dstack([colours, veil])
         return np.ascontiguousarray(_cropped(colours, file.said))
-    except _UnreadError:
-        raise
     except (*DAMAGED, av.FFmpegError):
-        raise ValueError("is damaged") from None
+        raise UnreadableError from None
 
 
 def _picture(file: Heif, item: int) -> tuple[VideoFrame, Size]:
@@ -73,7 +68,9 @@ def _picture(file: Heif, item: int) -> tuple[VideoFrame, Size]:
             raise ValueError("derived twice")
         return _picture(file, other)
     if kind != b"grid":
-        raise _UnreadError(f"is of a kind that is not read ({kind.decode('latin-1')})")
+        raise UnreadableError(
+            f"is a HEIC of a kind that is not read ({kind.decode('latin-1')})", "save it as JPEG"
+        )
     layout = file.data(item)
     rows, columns = layout[2] + 1, layout[3] + 1
     size: Size = struct.unpack_from(">II" if layout[1] & 1 else ">HH", layout, 4)
@@ -81,16 +78,23 @@ def _picture(file: Heif, item: int) -> tuple[VideoFrame, Size]:
     if len(tiles) != rows * columns:
         raise ValueError(f"{len(tiles)} of {rows * columns} tiles")
     if any(file.kinds.get(tile) != b"hvc1" for tile in tiles):
-        raise _UnreadError("has tiles of a kind that is not read")
+        raise UnreadableError("has tiles that are no HEVC", "save it as JPEG")
     return _joined(_decoded(file, tiles), (rows, columns), size), size
 
 
 def _decoded(file: Heif, items: list[int]) -> Iterator[VideoFrame]:
     """Items one after another. Each begins with a key frame, so that one decoder does for all of the same settings."""
-    for settings, group in groupby(items, lambda item: file.properties(item)[b"hvcC"]):
+
+    def said(item: int) -> tuple[bytes, Size]:
+        properties = file.properties(item)
+        return properties[b"hvcC"], struct.unpack_from(">II", properties[b"ispe"], 4)
+
+    for (settings, (width, height)), group in groupby(items, said):
         decoder: Any = CodecContext.create("hevc", "r")
         decoder.extradata = settings
         decoder.thread_count = 1  # pictures are read side by side
+        # A picture that is larger than its file says was let in by mistake; it is coded in blocks of up to 64.
+        decoder.options = {"max_pixels": str((width + 64) * (height + 64))}
         wanted = found = 0
         for item in group:
             wanted += 1

@@ -15,6 +15,7 @@ from ..core.picture_format import READABLE_SUFFIXES, PictureFormat, in_words, se
 from . import exif
 from .picture_file import Deep, read
 from .tonemap import HLG, PQ, tone_mapped
+from .unreadable import UnreadableError
 
 # EXIF's eight orientations, as what turns the stored picture upright: first a turn, then a mirror.
 _TURNS = {3: cv2.ROTATE_180, 4: cv2.ROTATE_180, 5: cv2.ROTATE_90_CLOCKWISE, 6: cv2.ROTATE_90_CLOCKWISE,
@@ -76,15 +77,18 @@ def load(path: Path) -> Original:
 
     Raises MissingInputError or BadInputError.
     """
-    content = _content(path)
-    try:
-        found = read(content)
-    except ValueError as error:
-        remedy = "get it anew" if "damaged" in str(error) else "save it as PNG"
-        raise BadInputError(f"picture {path} {error}", remedy) from None
+    return opened(_content(path), f"picture {path}")
+
+
+def opened(content: bytes, what: str) -> Original:
+    """The picture in a file's content; `what` names it in errors. Any thread. Raises BadInputError."""
     kind = seen_in(content)
-    if found is None or kind is None:
-        raise BadInputError(f"{path} is no picture", f"{in_words()} work")
+    if kind is None:
+        raise BadInputError(f"{what} is no picture", f"{in_words()} work")
+    try:
+        found = read(content, kind)
+    except UnreadableError as error:
+        raise BadInputError(f"{what} {error.what}", error.remedy) from None
     stored, metadata, remarks = _ordinary(upright(found.pixels, found.turned), found.metadata)
     if found.pages > 1:
         remarks += (f"the original has {found.pages} pages: the first is processed, the others are left out",)

@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 
 from ..core import tiff
 from ..core.metadata import Metadata
-from ..core.picture_format import HEAD, PictureFormat, seen_in
+from ..core.picture_format import HEAD, PictureFormat
 from . import exif, heic, heif
 from .dimensions import dimensions
 from .heif import Heif
 from .jpeg_file import JpegFile
 from .png_file import INCH, PngFile
+from .unreadable import UnreadableError
 
 Deep = NDArray[np.uint8] | NDArray[np.uint16]
 
@@ -51,23 +52,17 @@ class Stored:
     """What of the file is not here."""
 
 
-def read(content: bytes) -> Stored | None:
-    """What is in a picture file; None for what is no picture. Any thread.
-
-    Raises ValueError for one that cannot be read, with what it is or has: "is damaged".
-    """
-    kind = seen_in(content[:HEAD])
-    if kind is None:
-        return None
+def read(content: bytes, kind: PictureFormat) -> Stored:
+    """What is in a picture file of this kind. Any thread. Raises UnreadableError."""
     if (size := dimensions(content)) and size[0] * size[1] > MOST_PIXELS:
-        raise ValueError(f"has {size[0]}x{size[1]} pixels, which is more than can be read")
+        raise UnreadableError(f"has {size[0]}x{size[1]} pixels", "make it smaller")
     return _READERS[kind](content)
 
 
 def _jpeg(content: bytes) -> Stored:
     file = JpegFile(content)
     if file.bits > 8:
-        raise ValueError(f"has {file.bits} bits, which no JPEG here may have")
+        raise UnreadableError(f"has {file.bits} bits a colour", "save it as a JPEG with 8, or as PNG")
     pixels, metadata = _decoded(content)
     return Stored(
         pixels,
@@ -107,12 +102,14 @@ def _tiff(content: bytes) -> Stored:
     try:
         tags = tiff.read(content)
     except ValueError:
-        raise ValueError("is damaged") from None
+        raise UnreadableError from None
     if content[8:10] == b"CR" or _DNG in tags or (tiff.number(tags, _SUBFILE) or 0) & 1:
-        raise ValueError("is what a camera's sensor saw (RAW)")  # what lies open in it is a small preview
+        # What lies open in it is a small preview.
+        raise UnreadableError("is a camera's raw data", "develop it first, into a TIFF or JPEG")
     bits, form, ink = (tiff.number(tags, tag) for tag in (_BITS, _SAMPLE_FORMAT, _PHOTOMETRIC))
     if form == _FLOAT or (bits or 1) > 16:
-        raise ValueError(f"has {'fractions' if form == _FLOAT else 'numbers'} of {bits} bits")
+        numbers = "fractions" if form == _FLOAT else "numbers"
+        raise UnreadableError(f"has {numbers} of {bits} bits", "save it with 8 or 16 bits")
     pixels, metadata = _decoded(content)
     if ink == _SEPARATED and pixels.ndim == 3:
         pixels = pixels[..., :3]  # what would be their opacity is none
@@ -139,7 +136,7 @@ def _avif(content: bytes) -> Stored:
         metadata = replace(metadata, profile=heif.profile(said), colours=heif.colours(said))
         most = (1 << heif.depth(said)) - 1
     except heif.DAMAGED:
-        raise ValueError("is damaged") from None
+        raise UnreadableError from None
     if pixels.dtype == np.uint16:  # OpenCV leaves 10 or 12 bits as they are
         pixels = np.rint(np.minimum(pixels, most) * np.float32(65535 / most)).astype(np.uint16)
     return Stored(pixels, metadata, turned)
@@ -155,7 +152,7 @@ def _heic(content: bytes) -> Stored:
             tags, order, file.described_by(_MIME_XMP), heif.profile(file.said), heif.colours(file.said)
         )
     except heif.DAMAGED:
-        raise ValueError("is damaged") from None
+        raise UnreadableError from None
     return Stored(heic.decode(file), metadata, turned)
 
 
@@ -171,15 +168,15 @@ _READERS: dict[PictureFormat, Callable[[bytes], Stored]] = {
 
 
 def _decoded(content: bytes) -> tuple[Any, Metadata]:
-    """As OpenCV reads it. Raises ValueError where it does not."""
+    """As OpenCV reads it. Raises UnreadableError where it does not."""
     flags = cv2.IMREAD_UNCHANGED | cv2.IMREAD_ANYDEPTH
     pixels: Any
     try:
         pixels, kinds, found = cv2.imdecodeWithMetadata(np.frombuffer(content, np.uint8), flags)
     except cv2.error:
-        raise ValueError("is damaged") from None
+        raise UnreadableError from None
     if pixels is None or not pixels.size or pixels.dtype not in (np.uint8, np.uint16):
-        raise ValueError("is damaged")
+        raise UnreadableError
     if pixels.ndim == 3 and pixels.shape[2] == 2:  # grey with alpha
         pixels = np.dstack([pixels[..., :1]] * 3 + [pixels[..., 1:]])
     blocks = {int(k): np.asarray(b).tobytes() for k, b in zip(kinds, found, strict=True)}

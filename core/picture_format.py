@@ -63,7 +63,7 @@ def named(suffix: str) -> PictureFormat | None:
     return next((kind for kind in PictureFormat if suffix.lower() in kind.suffixes), None)
 
 
-def in_words(kinds: tuple[PictureFormat, ...] = tuple(PictureFormat)) -> str:
+def in_words(kinds: tuple[PictureFormat, ...] = tuple(PictureFormat), joint: str = "and") -> str:
     """Their names for people: "JPEG, PNG and BMP"."""
     names = [kind.value for kind in kinds]
-    return f"{', '.join(names[:-1])} and {names[-1]}"
+    return f"{', '.join(names[:-1])} {joint} {names[-1]}"

@@ -9,15 +9,15 @@ from contextlib import contextmanager, suppress
 from datetime import date
 from pathlib import Path
 
-import cv2
-import numpy as np
 import structlog
 
+from ..capture.dimensions import dimensions
+from ..capture.picture import opened
 from ..core.errors import BadInputError, ConfigError, FaceswapdError, MissingInputError, UsageError
 from ..core.events import FaceInfo
 from ..core.frame import Frame, Pixels
+from ..core.picture_format import PictureFormat, in_words, seen_in
 from ..trust import consent
-from .picture_size import picture_size
 from .track_faces import FaceTracker
 
 log = structlog.get_logger(__name__)
@@ -28,6 +28,8 @@ _MASK_INFO = FaceInfo(MASK, "synthetic", "2026-11-22", bundled=True)
 MAX_BYTES = 32 << 20
 MAX_PIXELS = 64_000_000
 """Larger than any phone's photo; decoded it takes 192 MB."""
+_PHOTOS = (PictureFormat.JPEG, PictureFormat.PNG, PictureFormat.WEBP, PictureFormat.AVIF, PictureFormat.HEIC)
+"""What cameras and browsers make: a photo may come from elsewhere, and each decoder is one more that can be fooled."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 _RESERVED = re.compile(r"con|prn|aux|nul|com\d|lpt\d")
 """Names that Windows keeps for devices."""
@@ -201,22 +203,16 @@ def face_finder(tracker: Callable[[], FaceTracker]) -> Callable[[Pixels], bool]:
 
 
 def decoded(content: bytes, what: str) -> Pixels:
-    """The picture in a file's content, BGR, upright as its EXIF orientation says. Raises BadInputError."""
-    size = picture_size(content)
-    if size is None:
-        raise BadInputError(f"{what} is no picture", "use a JPEG, PNG or WebP file")
+    """The picture in a file's content, BGR, upright as it says. Raises BadInputError."""
+    size = dimensions(content)
+    if size is None or seen_in(content) not in _PHOTOS:
+        raise BadInputError(f"{what} is no picture", f"use a {in_words(_PHOTOS, 'or')} file")
     if size[0] * size[1] > MAX_PIXELS:
         # Known before it is decoded: a small file may hold a picture that does not fit into memory.
         raise BadInputError(
             f"{what} has {size[0]}x{size[1]} pixels", "use a smaller one, 1000 a side is plenty"
         )
-    try:
-        pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
-    except cv2.error:
-        pixels = None
-    if pixels is None:
-        raise BadInputError(f"{what} is damaged", "save it again as JPEG or PNG")
-    return np.asarray(pixels, np.uint8)
+    return opened(content, what).pixels
 
 
 def _content(path: Path) -> bytes:

@@ -101,8 +101,8 @@ def test_only_what_is_to_be_seen() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        (b"grid\0", b"iovl\0", r"a\.heic is of a kind that is not read \(iovl\): save it as PNG"),
-        (b"hvc1\0", b"av01\0", r"a\.heic has tiles of a kind that is not read: save it as PNG"),
+        (b"grid\0", b"iovl\0", r"a\.heic is a HEIC of a kind that is not read \(iovl\): save it as JPEG"),
+        (b"hvc1\0", b"av01\0", r"a\.heic has tiles that are no HEVC: save it as JPEG"),
         (b"\0\0\0\1\0\x96\0\x64", b"\0\0\0\2\0\x96\0\x64", r"a\.heic is damaged: get it anew"),
         (b"\0\0\0\1\0\x96\0\x64", b"\0\0\1\2\x7f\x96\x7f\x64", r"a\.heic is damaged: get it anew"),
         (b"hvcC", b"hvcX", r"a\.heic is damaged: get it anew"),
