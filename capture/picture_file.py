@@ -131,9 +131,14 @@ def _tiff(content: bytes) -> Stored:
 def _avif(content: bytes) -> Stored:
     pixels, metadata = _decoded(content)
     try:
-        said = Heif(content).said
-        turned = heif.orientation(said)
-        metadata = replace(metadata, profile=heif.profile(said), colours=heif.colours(said))
+        file = Heif(content)
+        said, turned = file.said, heif.orientation(file.said)
+        metadata = replace(
+            metadata,
+            xmp=file.described_by(_MIME_XMP),
+            profile=heif.profile(said),
+            colours=heif.colours(said),
+        )
         most = (1 << heif.depth(said)) - 1
     except heif.DAMAGED:
         raise UnreadableError from None

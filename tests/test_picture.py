@@ -288,7 +288,8 @@ def test_a_damaged_picture_and_what_is_none_are_told_apart(tmp_path: Path) -> No
         load(tmp_path / "cut.png")
     (tmp_path / "text.jpg").write_text("a letter")
     with pytest.raises(
-        BadInputError, match=r"picture .*text\.jpg is no picture: JPEG, PNG, WebP, AVIF, HEIC, TIFF and BMP work"
+        BadInputError,
+        match=r"picture .*text\.jpg is no picture: JPEG, PNG, WebP, AVIF, HEIC, TIFF and BMP work",
     ):
         load(tmp_path / "text.jpg")
 
