@@ -21,8 +21,10 @@ __version__ = "0.1.0"
 
 def main(argv: list[str] | None = None) -> NoReturn:
     """Runs the command line and ends the process with its exit code (see `core.errors` for the table)."""
-    from faceswapd.daemon.launch import launch  # late: `import faceswapd` alone must stay light
-
+    try:
+        from faceswapd.daemon.launch import launch  # late: `import faceswapd` alone must stay light
+    except KeyboardInterrupt:  # from here on `launch` sees to it
+        raise SystemExit(130) from None
     launch(argv)
 
 

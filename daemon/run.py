@@ -25,7 +25,7 @@ from ..processors.library import Library
 from ..sinks.orphans import Journal
 from . import places
 from .app import App, Ending
-from .interruption import Stopping
+from .interruption import Interruption, Stopping
 from .logs import Relay, configure
 from .options import run_settings
 from .outputs import how_to_get_one, make_outputs
@@ -42,15 +42,17 @@ WEARERS = ("mesh_swap", "neural_swap")
 
 def run(args: argparse.Namespace) -> int:
     """The daemon. Without a virtual camera it ends with 69 unless another output is named."""
-    relay = Relay()
-    configure(logging.DEBUG if args.verbose else logging.INFO, relay)
-    settings = run_settings(args)
-    library = Library(places.data_dir())
-    settings = wearing(settings, library, args.face, args.consent, chosen=args.processors is not None)
-    check_chain(settings, library, places.data_dir() / "models", args.config)
-    check_models(settings, places.data_dir() / "models", args.config)
-    app = _app(settings, library, overwrite=args.overwrite)
-    app.relay, app.on_ready, app.show_link = relay, _say_ready, sys.stderr.isatty()
+    # A signal is obeyed when all is read: foreign code may swallow a KeyboardInterrupt, or crash on it.
+    with Interruption():
+        relay = Relay()
+        configure(logging.DEBUG if args.verbose else logging.INFO, relay)
+        settings = run_settings(args)
+        library = Library(places.data_dir())
+        settings = wearing(settings, library, args.face, args.consent, chosen=args.processors is not None)
+        check_chain(settings, library, places.data_dir() / "models", args.config)
+        check_models(settings, places.data_dir() / "models", args.config)
+        app = _app(settings, library, overwrite=args.overwrite)
+        app.relay, app.on_ready, app.show_link = relay, _say_ready, sys.stderr.isatty()
     ending = serve(app)
     saved = [film for film in ending.films if Path(film).exists()]  # without a frame there is none
     result = report(ending.state, ending.stats, saved, ending.first_frame_s)
@@ -63,18 +65,20 @@ def demo(args: argparse.Namespace) -> int:
     configure(logging.WARNING)  # the table at the end says it all
     if not (math.isfinite(args.for_s) and args.for_s > 0):
         raise UsageError(f"--for {args.for_s:g}", "give seconds above 0")
-    camera = first_virtual_camera()
-    console = Console(stderr=args.json, soft_wrap=True)
-    if camera is None:
-        console.print(f"no virtual camera: {how_to_get_one()}", style="yellow", highlight=False)
-    settings = Settings(
-        source="portrait:",
-        outputs=(*((camera.path,) if camera else ()), args.save),
-        processors=(ProcessorSettings("mesh_swap"),),
-        for_s=args.for_s,
-        control=ControlSettings(enabled=False),
-    )
-    ending = serve(_app(settings, Library(places.data_dir()), overwrite=True))
+    with Interruption():  # as in `run`
+        camera = first_virtual_camera()
+        console = Console(stderr=args.json, soft_wrap=True)
+        if camera is None:
+            console.print(f"no virtual camera: {how_to_get_one()}", style="yellow", highlight=False)
+        settings = Settings(
+            source="portrait:",
+            outputs=(*((camera.path,) if camera else ()), args.save),
+            processors=(ProcessorSettings("mesh_swap"),),
+            for_s=args.for_s,
+            control=ControlSettings(enabled=False),
+        )
+        app = _app(settings, Library(places.data_dir()), overwrite=True)
+    ending = serve(app)
     _tell(report(ending.state, ending.stats, [args.save], ending.first_frame_s), as_json=args.json)
     return 0
 
