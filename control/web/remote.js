@@ -65,6 +65,7 @@ async function begin() {
   drawStats(told.topics.stats.data);
   $("remote").hidden = false;
   $("remote").inert = false;
+  if (remote.features.has("cameras")) await drawCameras();
   if (remote.features.has("presets")) await drawPresets();
   if (remote.features.has("record")) pressed("record", (await remote.call("record.status")).recording);
 }
@@ -93,7 +94,9 @@ const pressed = (id, on) => $(id).setAttribute("aria-pressed", String(on));
 
 function drawState(now) {
   if (state && now.rev < state.rev) return;  // a reply that an event has overtaken
+  const moved = state && state.source !== now.source;
   state = now;
+  if (moved && remote?.features.has("cameras")) drawCameras();
   say(now.phase, `${now.phase} · ${now.source}`);
   $("problems").textContent = now.problems.join("\n");
   const shown = now.privacy ? "the placeholder" : now.frozen ? "a frozen picture"
@@ -240,6 +243,21 @@ async function fetchPicture(name) {
   } catch { /* a face without a picture keeps its letter */ }
 }
 
+// The cameras of now; it is asked again whenever somebody turns to the list, for one may have been plugged in.
+async function drawCameras() {
+  let cameras;
+  try { ({ cameras } = await remote.call("camera.list")); } catch { return; }  // the list stays as it was
+  const options = cameras.map(({ name, path, selected }) => make("option", { value: path, selected }, `${name} (${path})`));
+  if (!cameras.some((c) => c.selected)) {
+    options.unshift(make("option", { value: "", selected: true, disabled: true }, state.source));
+  }
+  const now = options.map((o) => [o.value, o.selected, o.textContent].join()).join("\n");
+  $("camera-section").hidden = !cameras.length;
+  if (now === $("camera").dataset.now) return;
+  $("camera").dataset.now = now;
+  $("camera").replaceChildren(...options);
+}
+
 async function drawPresets() {
   const { presets } = await remote.call("preset.list");
   $("presets").replaceChildren(...presets.map(({ name }) =>
@@ -272,6 +290,12 @@ $("record").onclick = async () => {
   const on = $("record").getAttribute("aria-pressed") !== "true";
   const told = await change(on ? "record.start" : "record.stop", {});
   if (told) pressed("record", told.recording);
+};
+$("camera").onfocus = () => drawCameras();
+$("camera").onchange = async () => {
+  if (await change("camera.select", { name: $("camera").value }) !== undefined) return;
+  delete $("camera").dataset.now;  // back to what is
+  await drawCameras();
 };
 $("save-preset").onsubmit = async (event) => {
   event.preventDefault();

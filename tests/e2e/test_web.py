@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import msgspec
 import numpy as np
 import pytest
 from chromium import Tab, opened
@@ -18,6 +19,9 @@ from control_fakes import AbleCommands, serving
 
 from faceswapd.control.client import Client, connect
 from faceswapd.control.replies import EventParams
+from faceswapd.core.abilities import CameraInfo
+from faceswapd.core.errors import BusyError
+from faceswapd.core.events import State
 
 pytestmark = [
     pytest.mark.e2e,
@@ -119,6 +123,51 @@ def test_without_a_link_it_says_how_to_pair_and_after_a_loss_it_comes_back(tmp_p
                 await tab.until("document.getElementById('connection').dataset.state === 'lost'")
                 async with serving(tmp_path, port=port):
                     await tab.until("document.getElementById('connection').dataset.state === 'live'", 20)
+
+    within(test())
+
+
+class TwoCameras(AbleCommands):
+    """A daemon that may change its camera; the second one is held by another program."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.paths = ["/dev/video0", "/dev/video2"]
+
+    async def cameras(self) -> tuple[CameraInfo, ...]:
+        return tuple(CameraInfo(f"HD {path[-1]}", path, self.now.source == path) for path in self.paths)
+
+    async def select_camera(self, name: str) -> State:
+        if name == "/dev/video2":
+            raise BusyError("/dev/video2 is in use", "close the other program")
+        self.now = msgspec.structs.replace(self.now, source=name, rev=self.now.rev + 1)
+        return self.now
+
+
+def test_another_camera_is_chosen_and_one_that_is_refused_is_not_shown_as_chosen(tmp_path: Path) -> None:
+    choice = "document.getElementById('camera')"
+
+    async def choose(tab: Tab, path: str) -> None:
+        await tab.run(f"{choice}.value = '{path}'; {choice}.dispatchEvent(new Event('change'))")
+
+    async def test() -> None:
+        commands = TwoCameras()
+        async with serving(tmp_path, commands) as (server, _), opened(server.pairing_url()) as tab:
+            await tab.until(READY)
+            await tab.until(f"{choice}.selectedOptions[0]?.textContent === 'fake'")  # a film, say
+            await choose(tab, "/dev/video0")
+            await tab.until(f"{choice}.selectedOptions[0].textContent === 'HD 0 (/dev/video0)'")
+            assert commands.now.source == "/dev/video0"
+            await tab.until(f"{choice}.options.length === 2")
+            await choose(tab, "/dev/video2")
+            await tab.until(
+                "document.getElementById('refusal').textContent.includes('close the other program')"
+            )
+            await tab.until(f"{choice}.value === '/dev/video0'")
+            commands.paths.append("/dev/video4")
+            await tab.run(f"{choice}.focus()")
+            await tab.until(f"{choice}.options.length === 3")
+            assert tab.complaints == []
 
     within(test())
 
