@@ -82,7 +82,9 @@ class _Enhanced:
         """The crops of the faces that are restored in a picture."""
         if self.params.blend == 0:
             return []
-        return looks(picture, self.params.faces, self.model.family.template, self.model.side)
+        found = looks(picture, self.params.faces, self.model.family.template, self.model.side)
+        # Where a face is held there is a wall by now: only what hides it there looks like one.
+        return [look for look in found if look.treated or not look.face.held_ns]
 
     def restored(self, looks: Sequence[Look]) -> list[Pixels]:
         """What the network makes of them, in one run."""

@@ -78,7 +78,8 @@ class _Restored:
         if original is None:
             return
         for face in wearers(picture.faces, self.params.faces)[0]:
-            if face.score > 0:  # a detector's stand-in has no mesh of its own to align a crop by
+            # A detector's stand-in has no mesh of its own to align a crop by, and what is held is not there to be seen.
+            if face.score > 0 and not face.held_ns:
                 matrix = crop_matrix(face.anchors, portrait.template, portrait.side)
                 own, worn = (take(pixels, matrix, portrait.side) for pixels in (original, picture.pixels))
                 if not np.array_equal(own, worn):

@@ -1,4 +1,5 @@
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -164,6 +165,15 @@ def test_the_original_shines_through_a_blend(enhance: Any, face: Face) -> None:
     nothing = enhance(model="gfpgan_1.4", blend=0.0)(plain(face))
     assert (nothing.pixels == BGR).all()
     assert nothing.effect is Effect.NONE
+
+
+def test_a_held_face_is_restored_only_where_another_processor_shows_one(enhance: Any, face: Face) -> None:
+    render, held = enhance(model="gpen_bfr_256", blend=1.0), replace(face, held_ns=1)
+    wall = render(plain(held))
+    assert (wall.pixels == BGR).all()
+    assert wall.effect is Effect.NONE
+    hidden = render(replace(plain(held), treated=frozenset({face.id})))
+    np.testing.assert_allclose(at(hidden, face, 50), expected(), atol=1.5)
 
 
 def test_only_who_was_there_first_if_asked(enhance: Any, face: Face) -> None:

@@ -88,6 +88,7 @@ def test_a_face_that_nothing_has_changed_is_left_alone(restore: Any, face: Face)
     nowhere = replace(swapped(face), original=None)
     assert (restore()(nowhere).pixels == BGR).all()
     assert (restore(factor=0.0)(swapped(face)).pixels == BGR).all()
+    assert (restore()(swapped(replace(face, held_ns=1))).pixels == BGR).all(), "it is not there to be seen"
 
 
 def test_several_frames_in_one_run_are_what_they_are_one_by_one(restore: Any, face: Face) -> None:
