@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import platformdirs
 
 from ..core.errors import ConfigError, FaceswapdError, MissingInputError, UsageError
 from ..core.settings import Settings, Size
+from . import places
 from .misread import explained
 from .units import parse_bytes, parse_duration
 
@@ -28,8 +28,8 @@ _FLAGS = {
 
 
 def default_path() -> Path:
-    """The user's configuration file; it need not exist."""
-    return platformdirs.user_config_path("faceswapd") / "config.toml"
+    """The user's configuration file; it need not exist. Raises ConfigError for a user without a home."""
+    return places.config_dir() / "config.toml"
 
 
 def load(

@@ -68,9 +68,11 @@ def add_set_option(parser: argparse.ArgumentParser) -> None:
 
 def add_config_option(parser: argparse.ArgumentParser) -> None:
     """Where the configuration is."""
-    parser.add_argument(
-        "--config", type=Path, metavar="FILE", help=f"configuration (default: {config.default_path()})"
-    )
+    try:
+        usual = str(config.default_path()).replace("%", "%%")
+    except ConfigError:  # a command that needs one says so
+        usual = "none, without a home"
+    parser.add_argument("--config", type=Path, metavar="FILE", help=f"configuration (default: {usual})")
 
 
 def add_analysis_options(parser: argparse.ArgumentParser) -> None:

@@ -1,33 +1,47 @@
 """Where the daemon keeps things on this machine."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import platformdirs
 
 from ..control.token import runtime_dir
+from ..core.errors import ConfigError
 
-__all__ = ["cache_dir", "data_dir", "presets_dir", "runtime_dir", "state_dir"]
+__all__ = ["cache_dir", "config_dir", "data_dir", "presets_dir", "runtime_dir", "state_dir"]
 
 
 def data_dir() -> Path:
-    """The user's faces with their consent records."""
-    return platformdirs.user_data_path("faceswapd")
+    """The user's faces with their consent records. Raises ConfigError, as all of these, for a user without a home."""
+    return _of_ours(platformdirs.user_data_path)
+
+
+def config_dir() -> Path:
+    """The user's configuration."""
+    return _of_ours(platformdirs.user_config_path)
 
 
 def state_dir() -> Path:
     """What must outlive a crash: notes of recordings that are being written, and of what `process` has made."""
-    return platformdirs.user_state_path("faceswapd")
+    return _of_ours(platformdirs.user_state_path)
 
 
 def presets_dir() -> Path:
     """The user's presets, beside the configuration."""
-    return platformdirs.user_config_path("faceswapd") / "presets"
+    return config_dir() / "presets"
 
 
 def cache_dir() -> Path:
     """What can be measured or made again."""
-    return platformdirs.user_cache_path("faceswapd")
+    return _of_ours(platformdirs.user_cache_path)
+
+
+def _of_ours(path: Callable[[str], Path]) -> Path:
+    try:
+        return path("faceswapd")
+    except RuntimeError:  # a number that nobody has given a name, as in a container
+        raise ConfigError("this user has no home folder", "set HOME to a folder of yours") from None
 
 
 @dataclass(frozen=True, slots=True)

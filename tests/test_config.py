@@ -1,3 +1,4 @@
+import argparse
 from collections.abc import Callable
 from pathlib import Path
 from unittest.mock import patch
@@ -7,6 +8,7 @@ import pytest
 from faceswapd.core.errors import ConfigError, MissingInputError, UsageError
 from faceswapd.core.settings import Settings
 from faceswapd.daemon.config import load, parse_size
+from faceswapd.daemon.options import add_config_option
 
 
 def write(path: Path, text: str) -> Path:
@@ -167,3 +169,17 @@ def test_a_configuration_that_cannot_be_read(tmp_path: Path, make: Callable[[Pat
     make(tmp_path / "c.toml")
     with pytest.raises(ConfigError, match=r"c\.toml"):
         load({}, tmp_path / "c.toml", {})
+
+
+def test_a_user_without_a_home_is_told_what_to_set() -> None:
+    """As the number that a container gives a process, which nobody has a name for."""
+    nowhere = RuntimeError("could not determine the home directory")
+    with (
+        patch("platformdirs.user_config_path", side_effect=nowhere),
+        pytest.raises(ConfigError, match="no home folder: set HOME"),
+    ):
+        load({}, None, {})
+    parser = argparse.ArgumentParser()
+    with patch("platformdirs.user_config_path", side_effect=nowhere):
+        add_config_option(parser)
+    assert "none, without a home" in parser.format_help()

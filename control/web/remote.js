@@ -143,7 +143,7 @@ function processor({ name }, index) {
     params[param.name] = show;
   }
   drawn.set(name, { enabled, box, params });
-  const title = make("label", { for: id, class: "name" }, make("kbd", {}, String(index + 1)), words(name));
+  const title = make("label", { for: id, class: "name" }, ...(index < 9 ? [make("kbd", {}, String(index + 1))] : []), words(name));
   const head = make("div", { class: "head" }, make("div", {}, title, make("p", { class: "help" }, info.help)), enabled);
   return make("div", { class: "processor" }, head, box);
 }
