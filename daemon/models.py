@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TransferSpeedColumn
 from rich.table import Table
 
-from ..core.errors import FaceswapdError, UsageError
+from ..core.errors import FaceswapdError, ModelError, UsageError
 from ..core.settings import AnalysisSettings
 from ..inference import packs
 from ..inference.card import Card
@@ -143,16 +143,28 @@ def _pull(shelf: Shelf, args: argparse.Namespace) -> Card:
     entry = shelf.known.get(args.model)
     if entry is None or not entry.url:
         return pull(shelf, args.model, "")  # it says why not
+    if (there := _there(shelf, args.model)) is not None:
+        return there
     shelf.check_free(args.model)
     _accept(args.model, entry.licence, args.accept_licence)
     columns = ("{task.description}", BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    with Progress(*columns, console=Console(stderr=True), disable=args.json) as progress:
+    with Progress(*columns, console=Console(stderr=True), disable=args.json, transient=True) as progress:
         task = progress.add_task(args.model, total=entry.size or None)
 
         def show(here: int, total: int) -> None:
             progress.update(task, completed=here, total=total or None)
 
         return pull(shelf, args.model, date.today().isoformat(), show)
+
+
+def _there(shelf: Shelf, model: str) -> Card | None:
+    """The very model that would be pulled, where it is here: whoever asks twice has what he asked for."""
+    try:
+        card = shelf.card(model)
+    except ModelError:
+        return None
+    same = card.model == model and card.sha256 == shelf.known[model].sha256
+    return card if same and shelf.whole(model) else None
 
 
 def _pull_pack(args: argparse.Namespace) -> int:

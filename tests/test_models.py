@@ -8,6 +8,8 @@ import standins
 
 from faceswapd.daemon import places
 from faceswapd.daemon.cli import main
+from faceswapd.inference import shelf
+from faceswapd.inference.catalogue import Known
 from faceswapd.inference.locks import at_work
 from faceswapd.inference.shelf import Shelf
 
@@ -186,3 +188,19 @@ def test_adding_and_removing_hold_the_folder(
     spoken(capsys, "remove", "inswapper_128")
     assert len(swept) == 2
     assert list(other.folder.iterdir()) == []
+
+
+def test_who_pulls_what_is_here_has_it(
+    home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = standins.recogniser()
+    digest = hashlib.sha256(content).hexdigest()
+    arc = Known("arcface_112", "arc.onnx", "MIT", digest, "https://models.test/arc.onnx")
+    monkeypatch.setattr(shelf, "known", lambda: {"arc": arc})
+    (home / "arc.onnx").write_bytes(content)
+    spoken(capsys, "add", str(home / "arc.onnx"))
+
+    assert spoken(capsys, "pull", "arc").startswith("arc is here: ")
+    assert json.loads(spoken(capsys, "pull", "arc", "--json"))["sha256"] == digest
+    (home / "data/models/arc/model.onnx").write_bytes(b"x")
+    assert "is called arc already: faceswapd models remove arc" in spoken(capsys, "pull", "arc", code=64)
