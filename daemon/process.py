@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NoReturn
 
+import cv2
 import msgspec
 import structlog
 from rich.console import Console
@@ -29,7 +30,6 @@ from .process_run import Run
 from .process_settings import max_bytes, process_settings
 from .progress import Bar, peak_mb
 from .studio import open_studio
-from .thrift import give_back_at_once
 
 log = structlog.get_logger(__name__)
 
@@ -48,6 +48,8 @@ def process(args: argparse.Namespace) -> int:
 
 def _process(args: argparse.Namespace) -> int:
     configure(logging.INFO if args.verbose else logging.ERROR)
+    if not args.verbose:  # what is wrong with a picture is said in a line of ours
+        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     check_installation()
     library = Library(places.data_dir())
     if args.report and not (
@@ -113,8 +115,6 @@ def _call(args: argparse.Namespace, library: Library, bar: Bar, *, alone: bool) 
     jobs = plan([*args.input, *args.inputs], output, overwrite=overwrite, resume=args.resume)
     with ExitStack() as house:
         settings, limit = process_settings(args, library), max_bytes(args.max_memory)
-        if limit is not None:
-            give_back_at_once()
         check_chain(settings, library, places.data_dir() / "models", args.config)
         check_models(settings, places.data_dir() / "models", args.config)
         studio = open_studio(house, settings, library, __version__, places.cache_dir(), limit)

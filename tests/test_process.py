@@ -13,9 +13,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from films import make_film, numbers, pictures, stripes, times
+from heic_files import heic
 from test_picture import scene
 
 from faceswapd.capture.picture import load
@@ -479,3 +481,23 @@ def test_a_limit_on_memory_holds_at_4k(tmp_path: Path) -> None:
     assert job.wait() == 0
     assert 0 < peak_kb * 1024 < 1.5 * (1 << 30)
     assert len(times(tmp_path / "b.mp4")) == 48
+
+
+def test_a_damaged_picture_is_one_line(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    save(tmp_path / "a.png", scene(200, 300))
+    (tmp_path / "a.png").write_bytes((tmp_path / "a.png").read_bytes()[:500])
+    before = cv2.utils.logging.getLogLevel()
+    try:
+        words = ["process", str(tmp_path / "a.png"), "-o", str(tmp_path / "b.png"), "--processors", "none"]
+        assert main(words) == 65
+        assert capfd.readouterr().err == f"faceswapd: picture {tmp_path / 'a.png'} is damaged: get it anew\n"
+    finally:
+        cv2.utils.logging.setLogLevel(before)
+
+
+def test_a_phone_s_pictures_become_jpegs(call: Call, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "IMG_1.HEIC").write_bytes(heic(scene(60, 90), turns=1))
+    result = call(tmp_path / "in", "-o", tmp_path / "out")
+    assert [Path(file["output"]).name for file in result["files"]] == ["IMG_1.jpg"]
+    assert load(tmp_path / "out" / "IMG_1.jpg").pixels.shape == (90, 60, 3)
