@@ -5,7 +5,6 @@ from errno import ENOSPC
 from pathlib import Path
 
 import pytest
-import structlog
 from structlog.testing import capture_logs
 
 from faceswapd.inference import choices
@@ -16,12 +15,6 @@ from faceswapd.inference.providers import PROVIDERS, Plan
 FAST, SLOW = Choice("openvino", "cpu", "bf16"), Choice("onnxruntime", "cpu", "fp32")
 TIMED = Timed("mesh478", FAST, {str(FAST): 1.3, str(SLOW): 3.5})
 PLAN = Plan(PROVIDERS["cpu"], 2, 1)
-
-
-@pytest.fixture(autouse=True)
-def heard(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The module's own logger may have been configured, for good, by a command in a test before."""
-    monkeypatch.setattr(choices, "log", structlog.get_logger())
 
 
 @pytest.fixture
