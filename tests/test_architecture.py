@@ -27,7 +27,7 @@ def imported(path: Path) -> list[str]:
     """Full module names of everything a file imports, relative ones resolved against `faceswapd`."""
     package = ["faceswapd", *path.relative_to(ROOT).parts[:-1]]
     names: list[str] = []
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Import):
             names += [a.name for a in node.names]
         elif isinstance(node, ast.ImportFrom):
@@ -55,7 +55,7 @@ def test_imports_run_inward(folder: str, path: Path) -> None:
 
 def test_nobody_below_the_command_line_prints_or_exits() -> None:
     for folder, path in FILES:
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Call):
                 name = ast.unparse(node.func)
                 assert name != "print", f"{folder}/{path.name} prints"
@@ -63,6 +63,8 @@ def test_nobody_below_the_command_line_prints_or_exits() -> None:
 
 
 def test_modules_stay_small() -> None:
-    large = {str(p.relative_to(ROOT)): n for _, p in FILES if (n := len(p.read_text().splitlines())) > 400}
+    large = {
+        str(p.relative_to(ROOT)): n for _, p in FILES if (n := len(p.read_text("utf-8").splitlines())) > 400
+    }
 
     assert not large

@@ -1,12 +1,15 @@
 import asyncio
 import json
 import re
+import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from films import make_film
 
 import faceswapd
+from faceswapd.control import addresses
 from faceswapd.daemon.cli import main
 
 ASSETS = Path(__file__).parent / "assets"
@@ -20,6 +23,15 @@ def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, str(tmp_path / name))
     for name in ("FACESWAPD_SOURCE", "FACESWAPD_OUTPUT"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(autouse=True)
+def nobody_else(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No test meets a daemon that somebody runs on this machine."""
+    with socket.socket() as deaf:  # it never listens
+        deaf.bind(("127.0.0.1", 0))
+        monkeypatch.setattr(addresses, "DEFAULT_PORT", deaf.getsockname()[1])
+        yield
 
 
 def refused(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str]:
@@ -61,7 +73,7 @@ NONE = ("--source", "pattern:", "--output", "none", "--no-control", "--for", "0.
         (64, "is a folder", ["run", "--source", "pattern:", "--output", "/tmp"]),
         (64, "known: anonymize", ["bench", "--only", "nothing"]),
         (65, "is no picture", ["face", "add", __file__, "--name", "x", "--consent", "self"]),
-        (65, "is no film", ["run", "--source", __file__, "--output", "none"]),
+        (65, "is no film", ["run", "--source", __file__, "--output", "none", "--no-control"]),
         (66, "no such file", ["run", "--source", "nowhere.mp4", "--output", "none"]),
         (66, "nowhere.jpg", ["run", *NONE, "--face", "nowhere.jpg", "--consent", "self"]),
         (66, "/nowhere", ["run", "--source", "pattern:", "--output", "/nowhere/x.mp4"]),

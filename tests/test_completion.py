@@ -1,3 +1,4 @@
+import os
 import shutil
 import subprocess
 
@@ -12,11 +13,16 @@ def script(shell: str) -> str:
     return completion(command_line(), ctl_parser(), shell)
 
 
+def read_by(*words: str, script: str) -> subprocess.CompletedProcess[str]:
+    plain = {**os.environ, "LC_ALL": "C"}  # of a locale that is not installed a shell would complain
+    return subprocess.run(words, input=script, env=plain, text=True, capture_output=True, check=True)
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_scripts_are_right_shell(shell: str) -> None:
     assert "snapshot" in script(shell)
     if path := shutil.which(shell):
-        assert subprocess.run([path, "-n"], input=script(shell), text=True, capture_output=True).stderr == ""
+        assert read_by(path, "-n", script=script(shell)).stderr == ""
 
 
 def test_fish_is_given_every_text_in_quotes_that_close() -> None:
@@ -46,9 +52,7 @@ def test_fish_is_given_every_text_in_quotes_that_close() -> None:
 def test_bash_completes(words: list[str], told: str | None) -> None:
     line = " ".join(f"'{word}'" for word in ["faceswapd", *words])
     ask = f'COMP_WORDS=({line}); COMP_CWORD={len(words)}; _faceswapd; echo "${{COMPREPLY[@]}}"'
-    done = subprocess.run(
-        ["bash"], input=f"{script('bash')}\n{ask}", text=True, capture_output=True, check=True
-    )
+    done = read_by("bash", script=f"{script('bash')}\n{ask}")
 
     assert done.stderr == ""
     if told is None:  # the options of `process`, whatever its files are called

@@ -93,7 +93,7 @@ def test_a_link_pairs_one_browser_which_comes_back_with_its_own_key(tmp_path: Pa
 
 @pytest.mark.parametrize("name", ["remote.js", "channel.js"])
 def test_every_method_that_the_page_calls_exists(name: str) -> None:
-    called = re.findall(r'(?:call|change)\("([a-z.]+)"', (pages.WEB / name).read_text())
+    called = re.findall(r'(?:call|change)\("([a-z.]+)"', (pages.WEB / name).read_text("utf-8"))
 
     assert called
     assert set(called) <= set(METHODS)

@@ -19,7 +19,8 @@ def test_lines_without_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "limit: encode" in out.getvalue()
 
 
-def test_a_bar_on_a_terminal() -> None:
+def test_a_bar_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")  # a dumb one has no bar
     out = io.StringIO()
     with Bar(Console(file=out, force_terminal=True, width=200)) as bar:
         bar.begin("a.mp4", 10)

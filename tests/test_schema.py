@@ -16,14 +16,16 @@ from faceswapd.core.abilities import CameraInfo, OutputInfo, RecordStatus
 from faceswapd.core.events import State
 
 PUBLISHED = Path(__file__).parent.parent / "docs" / "protocol"
-DOCUMENT = json.loads((PUBLISHED / schema.OPENRPC).read_text())
+DOCUMENT = json.loads((PUBLISHED / schema.OPENRPC).read_text("utf-8"))
 SCHEMAS = DOCUMENT["components"]["schemas"]
 BY_NAME = {m["name"]: m for m in DOCUMENT["methods"]}
 
 
 def test_what_is_published_is_current() -> None:
     for name, text in schema.files().items():
-        assert (PUBLISHED / name).read_text() == text, "run: python -m faceswapd.control.schema docs/protocol"
+        assert (PUBLISHED / name).read_text("utf-8") == text, (
+            "run: python -m faceswapd.control.schema docs/protocol"
+        )
 
 
 def test_every_method_close_code_and_error_code_is_published() -> None:

@@ -45,7 +45,9 @@ def test_what_an_encoding_has_not_is_written_as_json_writes_it() -> None:
 
 
 def test_a_shell_of_another_encoding_gets_every_line() -> None:
-    script = "from faceswapd.daemon.standard_streams import make_dependable as m; m(); print('● Zoë')"
+    script = (
+        "from faceswapd.daemon.standard_streams import make_dependable as m; m(); print('\\u25cf Zo\\xeb')"
+    )
     environment = {**os.environ, "PYTHONIOENCODING": "latin-1", "PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, check=True,
         cwd=Path(faceswapd.__file__).parent)  # fmt: skip

@@ -24,7 +24,7 @@ def test_every_bundled_model_is_whole_and_has_a_contract() -> None:
 
 
 def test_every_bundled_file_is_in_the_manifest_and_the_notice() -> None:
-    notice = (WEIGHTS / "NOTICE").read_text()
+    notice = (WEIGHTS / "NOTICE").read_text("utf-8")
     files = {p.name for p in WEIGHTS.glob("*.onnx")}
 
     assert files == {e.path.name for e in Store().entries}
