@@ -99,7 +99,8 @@ def rows(items: Sequence[dict[str, Any]], *columns: str) -> Table:
     for column in columns:
         table.add_column(column)
     for item in items:
-        table.add_row(*(_text(item.get(c, "")) for c in columns))
+        values = (item.get(c, "") for c in columns)
+        table.add_row(*(("yes" if v else "") if isinstance(v, bool) else _text(v) for v in values))
     return table
 
 

@@ -235,6 +235,12 @@ def test_what_can_be_listed_is_listed_without_a_word(
     assert capsys.readouterr().out == alone != ""
 
 
+def test_what_is_true_of_a_row_is_a_yes(daemon: Daemon, capsys: pytest.CaptureFixture[str]) -> None:
+    assert ctl.main(["face"]) == 0
+    head, row = capsys.readouterr().out.splitlines()
+    assert (head.split()[-1], row.split()[-1]) == ("bundled", "yes")
+
+
 def test_a_face_that_nothing_wears_is_not_called_worn(capsys: pytest.CaptureFixture[str]) -> None:
     off = ProcessorState("mesh_swap", enabled=False, params={"face": "ada"})
     state = msgspec.structs.replace(START, face="ada", processors=(off,))
