@@ -2,6 +2,7 @@
 
 import signal
 import threading
+import time
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any
@@ -12,6 +13,8 @@ ENDS = tuple(
 """Ctrl-C, the system's wish, and a terminal that was closed."""
 _PATIENCE = 2
 """Signals that are kept back: some who start programs pass on what the terminal has sent already."""
+_MOMENT_S = 1.0
+"""What an orderly end usually takes, in which a key that is hit again and again breaks off no film."""
 
 
 class Interruption:
@@ -72,14 +75,16 @@ class Interruption:
 class Stopping:
     """Has the signals of `ENDS` end a daemon in its order, for as long as its `with` block of the main thread lasts.
 
-    Each calls what `call` was given, also one that came before that. Whoever insists is obeyed by the system, at
-    once: nothing that hangs can hold the process. What is to be ignored (`nohup`) is.
+    Each calls what `call` was given, also one that came before that. Whoever insists, with a third one when the
+    first has had a moment to be obeyed, gets the system's own way: nothing that hangs can hold the process. What is to
+    be ignored (`nohup`) is.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, now_s: Callable[[], float] = time.monotonic) -> None:
         self._usual: dict[int, Any] = {}
         self._stop: Callable[[], object] = lambda: None
-        self._times = 0
+        self._now_s = now_s
+        self._times, self._first_s = 0, 0.0
 
     def __enter__(self) -> "Stopping":
         if threading.current_thread() is threading.main_thread():
@@ -101,8 +106,10 @@ class Stopping:
             stop()
 
     def _note(self, number: int, _frame: Any) -> None:
+        if not self._times:
+            self._first_s = self._now_s()
         self._times += 1
-        if self._times > _PATIENCE:
+        if self._times > _PATIENCE and self._now_s() - self._first_s >= _MOMENT_S:
             signal.signal(number, signal.SIG_DFL)
             signal.raise_signal(number)
         self._stop()
