@@ -99,11 +99,13 @@ class UnwearableError(UsageError):
 def wearers(faces: Iterable[Face], who: Who) -> tuple[list[Face], list[Face]]:
     """Those who wear it, the farther first, so that a nearer one covers it; and those who are spared.
 
+    Before all of them come those who are only held: whoever is seen in the place of one covers it.
+
     The first is the one with the lowest id, not the largest: somebody who leans towards the camera would
     take the wearer's face away. Whose sex or age is asked for and not known is neither: such a frame is not shown.
     """
     wanted = selection(who)
-    ordered = sorted(faces, key=lambda face: face.area)
+    ordered = sorted(faces, key=lambda face: (face.held_ns == 0, face.area))
     chosen = [face for face in ordered if wanted.holds(face)]
     spared = [face for face in ordered if wanted.holds(face) is False]
     if wanted.first and chosen:

@@ -27,6 +27,12 @@ def test_everybody_the_farther_first() -> None:
     assert (ids(worn), ids(spared)) == ([2, 3, 1], [])
 
 
+def test_a_held_face_lies_beneath_whoever_is_seen_in_its_place() -> None:
+    worn, _ = wearers([replace(face(1, 90), held_ns=1), face(2, 30), face(3, 60)], "all")
+
+    assert ids(worn) == [1, 2, 3]
+
+
 def test_the_first_keeps_it_however_large_another_gets() -> None:
     worn, spared = wearers([face(4, 500), face(2, 30), face(3, 60)], "first")
 
