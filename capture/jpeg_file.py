@@ -18,10 +18,13 @@ _LUMINANCE = np.array([
 ])  # fmt: skip
 _SAMPLINGS = {
     0x11: cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
+    0x12: cv2.IMWRITE_JPEG_SAMPLING_FACTOR_440,
+    0x41: cv2.IMWRITE_JPEG_SAMPLING_FACTOR_411,
     0x21: cv2.IMWRITE_JPEG_SAMPLING_FACTOR_422,
     0x22: cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420,
 }
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_PROGRESSIVE = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
 _BARE = frozenset({0x01, *range(0xD0, 0xD9)})
 """Markers without content."""
 _SCAN, _END, _TABLE, _JFIF = 0xDA, 0xD9, 0xDB, 0xE0
@@ -55,10 +58,15 @@ class JpegFile:
         return None
 
     @property
-    def sampling(self) -> int | None:
-        """Of its colours, as OpenCV's encoder takes it; None where that has none such."""
-        head = self._frame
-        return _SAMPLINGS.get(head[7]) if len(head) > 8 and head[5] == 3 else None
+    def coding(self) -> tuple[int, ...]:
+        """The sampling of its colours and whether it comes line by line or finer and finer, as OpenCV's encoder takes
+        it."""
+        head, found = self._frame, []
+        if len(head) > 8 and head[5] == 3 and head[7] in _SAMPLINGS:
+            found += [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, _SAMPLINGS[head[7]]]
+        if any(marker in _PROGRESSIVE for marker, _ in self._segments):
+            found += [cv2.IMWRITE_JPEG_PROGRESSIVE, 1]
+        return tuple(found)
 
     @property
     def four_inks(self) -> bool:

@@ -44,8 +44,9 @@ class Original:
     """What the file is, whatever its name says."""
     quality: int | None
     """Of a JPEG, as the usual encoders count it; None where a file does not tell."""
-    sampling: int | None
-    """Of a JPEG's colours, as OpenCV's encoder takes it."""
+    coding: tuple[int, ...]
+    """What else the encoder of the same kind should know, as OpenCV takes it: a JPEG's colour sampling, how a TIFF is
+    packed."""
     lossless: bool
     single: bool = True
     """There is nothing else in the file that shows something: no further pages, no film after the picture."""
@@ -98,7 +99,7 @@ def opened(content: bytes, what: str) -> Original:
         _kept(metadata, found.turned),
         kind,
         found.quality,
-        found.sampling,
+        found.coding,
         found.lossless,
         single=found.pages == 1 and not found.followed,
         remarks=found.remarks + remarks,

@@ -28,6 +28,7 @@ _XMP_IN_JPEG = b"http://ns.adobe.com/xap/1.0/\0"
 _MIME_XMP = b"application/rdf+xml"
 _SUBFILE, _DNG = 254, 50706
 _BITS, _PHOTOMETRIC, _SAMPLE_FORMAT = 258, 262, 339
+_PACKED = 259
 _SEPARATED, _FLOAT = 5, 3
 """Of TIFF: tags, and what they say of four inks and of fractions."""
 
@@ -43,13 +44,20 @@ class Stored:
     turned: int = 1
     """As EXIF numbers orientations."""
     quality: int | None = None
-    sampling: int | None = None
+    coding: tuple[int, ...] = ()
     lossless: bool = False
     pages: int = 1
     followed: bool = False
     """There is something behind the picture."""
     remarks: tuple[str, ...] = ()
     """What of the file is not here."""
+
+
+_PACKINGS = frozenset({
+    cv2.IMWRITE_TIFF_COMPRESSION_NONE, cv2.IMWRITE_TIFF_COMPRESSION_LZW, cv2.IMWRITE_TIFF_COMPRESSION_ADOBE_DEFLATE,
+    cv2.IMWRITE_TIFF_COMPRESSION_PACKBITS,
+})  # fmt: skip
+"""Of TIFFs, that lose nothing of any picture."""
 
 
 def read(content: bytes, kind: PictureFormat) -> Stored:
@@ -69,7 +77,7 @@ def _jpeg(content: bytes) -> Stored:
         replace(metadata, xmp=metadata.xmp.removeprefix(_XMP_IN_JPEG), density=file.density),
         exif.orientation(metadata.tags),
         quality=file.quality,
-        sampling=file.sampling,
+        coding=file.coding,
         followed=file.followed,
         remarks=(_INKS,) if file.four_inks else (),
     )
@@ -123,6 +131,9 @@ def _tiff(content: bytes) -> Stored:
             profile=tiff.data(tags, tiff.PROFILE),
         ),
         exif.orientation(tags),
+        coding=(cv2.IMWRITE_TIFF_COMPRESSION, packed)
+        if (packed := tiff.number(tags, _PACKED)) in _PACKINGS
+        else (),
         pages=tiff.pages(content),
         remarks=(_INKS,) if ink == _SEPARATED else (),
     )

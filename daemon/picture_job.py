@@ -74,7 +74,8 @@ class PictureJob:
         same = not picture.treated and np.array_equal(picture.pixels, pixels)
         # What else there is in a file was not looked at: it comes along only where nothing is to be done.
         whole = original.single or not chain.enabled
-        if same and whole and self.quality is None and named(target.suffix) is original.kind:
+        alike = named(target.suffix) is original.kind
+        if same and whole and alike and self.quality is None:
             write(target, source.read_bytes())  # as good as it was
             _took(meter, "encode", began_ns)
             return told
@@ -84,7 +85,7 @@ class PictureJob:
             original.with_changes(picture.pixels),
             original.metadata,
             quality=quality,
-            sampling=original.sampling,
+            coding=original.coding if alike else (),
             lossless=original.lossless and self.quality is None,
         )
         _took(meter, "encode", began_ns)

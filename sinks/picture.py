@@ -2,6 +2,7 @@
 
 import errno
 import os
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -37,11 +38,12 @@ def save(
     metadata: Metadata | None = None,
     *,
     quality: int | None = None,
-    sampling: int | None = None,
+    coding: Sequence[int] = (),
     lossless: bool = False,
 ) -> tuple[str, ...]:
     """Writes a picture (uint8 or uint16; grey, BGR or BGRA) in the format of its suffix, whole or not at all.
 
+    coding: what else its encoder should know, as OpenCV takes it.
     Returns what the format could not keep, a line each. Raises UsageError for a suffix that is no picture's,
     MissingInputError for a folder that is not there, DeviceLostError for a full disk.
     """
@@ -65,7 +67,7 @@ def save(
     metadata, missing = _fitting(kind, _sized(metadata, pixels))
     if missing:
         lost.append(f"{kind.value} has no room for {' and '.join(missing)}")
-    params = _params(kind, pixels, quality, sampling, lossless=lossless)
+    params = [*_params(kind, pixels, quality, lossless=lossless), *coding]
     content = _encoded(kind, pixels, metadata, params)
     if content is None and metadata.profile:  # libpng refuses a picture for a profile that it finds at fault
         content = _encoded(kind, pixels, replace(metadata, profile=b""), params)
@@ -106,14 +108,11 @@ def _sized(metadata: Metadata, pixels: Any) -> Metadata:
     return replace(metadata, tags={**metadata.tags, tiff.EXIF: {**within, **said}})
 
 
-def _params(
-    kind: PictureFormat, pixels: Any, quality: int | None, sampling: int | None, *, lossless: bool
-) -> list[int]:
+def _params(kind: PictureFormat, pixels: Any, quality: int | None, *, lossless: bool) -> list[int]:
     value = QUALITY if quality is None else quality
     match kind:
         case PictureFormat.JPEG:
-            sampled = [] if sampling is None else [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, sampling]
-            return [cv2.IMWRITE_JPEG_QUALITY, value, *sampled]
+            return [cv2.IMWRITE_JPEG_QUALITY, value]
         case PictureFormat.PNG:
             return [cv2.IMWRITE_PNG_COMPRESSION, 3]
         case PictureFormat.WEBP:

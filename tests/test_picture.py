@@ -143,14 +143,14 @@ def test_colours_by_number_and_by_gamma_come_back_where_there_is_room(tmp_path: 
 
 
 @pytest.mark.parametrize("quality", [35, 75, 90, 97])
-@pytest.mark.parametrize("sampling", ["444", "422", "420"])
+@pytest.mark.parametrize("sampling", ["444", "440", "422", "420", "411"])
 def test_a_jpeg_tells_its_quality(tmp_path: Path, quality: int, sampling: str) -> None:
     factor = getattr(cv2, f"IMWRITE_JPEG_SAMPLING_FACTOR_{sampling}")
-    save(tmp_path / "a.jpg", scene(), quality=quality, sampling=factor)
+    save(tmp_path / "a.jpg", scene(), quality=quality, coding=(cv2.IMWRITE_JPEG_SAMPLING_FACTOR, factor))
     original = load(tmp_path / "a.jpg")
     assert original.quality is not None
     assert abs(original.quality - quality) <= 1
-    assert original.sampling == factor
+    assert original.coding == (cv2.IMWRITE_JPEG_SAMPLING_FACTOR, factor)
     save(tmp_path / "b.png", scene())
     assert load(tmp_path / "b.png").quality is None
 

@@ -3,6 +3,7 @@
 import base64
 import struct
 import zlib
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -15,6 +16,7 @@ from faceswapd.capture.unreadable import UnreadableError
 from faceswapd.core import tiff
 from faceswapd.core.picture_format import PictureFormat, seen_in
 from faceswapd.core.tiff import Directory
+from faceswapd.sinks.picture import save
 
 
 def stored(content: bytes) -> Stored:
@@ -140,3 +142,25 @@ def test_kinds_have_what_is_theirs() -> None:
     jpeg = cv2.imencode(".jpg", scene(), [cv2.IMWRITE_JPEG_QUALITY, 80])[1].tobytes()
     assert read(jpeg + jpeg, PictureFormat.JPEG).followed
     assert read(jpeg, PictureFormat.JPEG).quality == 80
+
+
+def test_how_a_file_is_coded_is_known(tmp_path: Path) -> None:
+    finer = (
+        cv2.IMWRITE_JPEG_SAMPLING_FACTOR,
+        cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
+        cv2.IMWRITE_JPEG_PROGRESSIVE,
+        1,
+    )
+    save(tmp_path / "a.jpg", scene(), coding=finer)
+    assert stored((tmp_path / "a.jpg").read_bytes()).coding == finer
+    for packing in (
+        cv2.IMWRITE_TIFF_COMPRESSION_NONE,
+        cv2.IMWRITE_TIFF_COMPRESSION_ADOBE_DEFLATE,
+        cv2.IMWRITE_TIFF_COMPRESSION_PACKBITS,
+    ):
+        packed = (cv2.IMWRITE_TIFF_COMPRESSION, packing)
+        save(tmp_path / "a.tif", scene(), coding=packed)
+        assert stored((tmp_path / "a.tif").read_bytes()).coding == packed
+    jpeg = (cv2.IMWRITE_TIFF_COMPRESSION, cv2.IMWRITE_TIFF_COMPRESSION_JPEG)
+    save(tmp_path / "a.tif", scene(), coding=jpeg)
+    assert stored((tmp_path / "a.tif").read_bytes()).coding == ()  # coding it once more would lose more
