@@ -1,6 +1,7 @@
 """Recordings of a run: begun, told of and ended; at most one at a time."""
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -162,9 +163,13 @@ class Recordings:
         return True
 
     async def recover(self) -> None:
-        """Finishes the films of earlier runs that were cut off, beside everything else."""
+        """Finishes the films of earlier runs that were cut off, beside everything else, for as long as it may."""
+        stop = threading.Event()
         try:
-            films = await asyncio.to_thread(self._recorders.journal.recover)
+            films = await asyncio.to_thread(self._recorders.journal.recover, stop)
+        except asyncio.CancelledError:  # the end of the run waits for the thread
+            stop.set()
+            raise
         except OSError as error:  # the notes cannot be read: recording goes on without them
             log.warning("record.unrecovered", error=str(error))
             return

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import threading
 import uuid
 from collections.abc import Iterator
 from io import FileIO
@@ -59,16 +60,21 @@ class Journal:
         held.write(os.fsencode(film.absolute()))
         return Mark(note, held)
 
-    def recover(self) -> tuple[Path, ...]:
+    def recover(self, stop: threading.Event | None = None) -> tuple[Path, ...]:
         """Finishes every film whose process is gone; returns those that are whole now, oldest first. Blocks.
 
-        What cannot be finished is named in the log and left as it is; a film that holds no picture is removed.
+        What cannot be finished is named in the log and left as it is; a film that holds no picture is removed. Once
+        `stop` is set the rest is left to the next start.
         """
+        stop = stop or threading.Event()
         finished: list[Path] = []
         for mark, film in self._orphans():
             try:
-                if film.is_file() and finish(film):
+                if film.is_file() and finish(film, stop):
                     finished.append(film)
+            except _StoppedError:
+                mark.leave()
+                break
             except BadInputError as error:
                 log.warning("film.unrecovered", film=str(film), error=str(error))
             except (DeviceLostError, OSError, av.FFmpegError) as error:
@@ -98,7 +104,11 @@ class Journal:
             yield Mark(note, held), Path(os.fsdecode(text))
 
 
-def finish(film: Path) -> bool:
+class _StoppedError(Exception):
+    """There is no time to finish a film."""
+
+
+def finish(film: Path, stop: threading.Event | None = None) -> bool:
     """Rewrites a film that was cut off so that it is whole, with its index in front. False: there was no picture.
 
     The torn end, less than a fragment, is left out. The film is replaced in one step, or stays as it was.
@@ -108,7 +118,7 @@ def finish(film: Path) -> bool:
     DiskSpace(film.parent).check(film.stat().st_size)
     part = film.with_name(f".{film.stem}-{os.getpid()}.part{film.suffix}")
     try:
-        packets = _copy(film, part)
+        packets = _copy(film, part, stop or threading.Event())
         if packets:
             part.replace(film)
             log.info("film.recovered", film=str(film))
@@ -122,7 +132,7 @@ def finish(film: Path) -> bool:
     return packets > 0
 
 
-def _copy(film: Path, part: Path) -> int:
+def _copy(film: Path, part: Path, stop: threading.Event) -> int:
     """Copies all packets up to the tear; returns how many."""
     packets = 0
     try:
@@ -133,6 +143,8 @@ def _copy(film: Path, part: Path) -> int:
             into = {stream.index: whole.add_stream_from_template(stream) for stream in torn.streams}
             try:
                 for packet in torn.demux():
+                    if stop.is_set():
+                        raise _StoppedError
                     if packet.dts is None or packet.stream_index not in into or packet.is_corrupt:
                         continue
                     packet.stream = into[packet.stream_index]

@@ -1,3 +1,4 @@
+import threading
 from pathlib import Path
 from unittest.mock import patch
 
@@ -124,3 +125,15 @@ def test_without_room_it_waits_for_the_next_start(tmp_path: Path, monkeypatch: p
     assert path.read_bytes() == before
     assert notes(tmp_path / "notes") == 1
     assert Journal(tmp_path / "notes").recover() == (path,)
+
+
+def test_a_film_that_there_is_no_time_for_is_finished_at_the_next_start(tmp_path: Path) -> None:
+    path = film(tmp_path / "a.mp4")
+    left(tmp_path / "notes", path)
+    before, stop = path.read_bytes(), threading.Event()
+    stop.set()
+    assert Journal(tmp_path / "notes").recover(stop) == ()
+    assert path.read_bytes() == before
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["a.mp4", "notes"]
+    assert Journal(tmp_path / "notes").recover() == (path,)
+    assert pictures(path) == 60

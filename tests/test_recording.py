@@ -1,6 +1,7 @@
 import asyncio
 import os
 import sys
+import threading
 import time
 from collections.abc import Coroutine
 from pathlib import Path
@@ -352,3 +353,28 @@ def test_durations_and_sizes_as_people_write_them(tmp_path: Path) -> None:
         30,
         1 << 30,
     )
+
+
+def test_a_film_that_is_being_finished_does_not_hold_up_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house, begun = House(tmp_path), threading.Event()
+    left = list[threading.Event]()
+
+    def recover(stop: threading.Event) -> tuple[Path, ...]:
+        left.append(stop)
+        begun.set()
+        assert stop.wait(20)
+        return ()
+
+    monkeypatch.setattr(house.journal, "recover", recover)
+
+    async def work() -> None:
+        recovering = asyncio.create_task(house.recordings.recover())
+        await asyncio.to_thread(begun.wait, 20)
+        recovering.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await recovering
+
+    asyncio.run(work())
+    assert left[0].is_set()
