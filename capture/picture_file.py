@@ -29,8 +29,8 @@ _MIME_XMP = b"application/rdf+xml"
 _SUBFILE, _DNG = 254, 50706
 _BITS, _PHOTOMETRIC, _SAMPLE_FORMAT = 258, 262, 339
 _PACKED = 259
-_SEPARATED, _FLOAT = 5, 3
-"""Of TIFF: tags, and what they say of four inks and of fractions."""
+_SEPARATED, _FLOAT, _LAB = 5, 3, (8, 9, 10)
+"""Of TIFF: tags, and what they say of four inks, of fractions, of CIELab."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -118,6 +118,8 @@ def _tiff(content: bytes) -> Stored:
     if form == _FLOAT or (bits or 1) > 16:
         numbers = "fractions" if form == _FLOAT else "numbers"
         raise UnreadableError(f"has {numbers} of {bits} bits", "save it with 8 or 16 bits")
+    if ink in _LAB:  # OpenCV leaves its light as it is, which is yellow on a screen
+        raise UnreadableError("is in CIELab", "save it as RGB")
     pixels, metadata = _decoded(content)
     if ink == _SEPARATED and pixels.ndim == 3:
         pixels = pixels[..., :3]  # what would be their opacity is none

@@ -26,7 +26,7 @@ _LOSSLESS_WEBP = 101
 _BY_OPENCV = {
     PictureFormat.PNG: (cv2.IMAGE_METADATA_EXIF, cv2.IMAGE_METADATA_ICCP, cv2.IMAGE_METADATA_CICP),
     PictureFormat.WEBP: (cv2.IMAGE_METADATA_EXIF, cv2.IMAGE_METADATA_XMP, cv2.IMAGE_METADATA_ICCP),
-    PictureFormat.AVIF: (cv2.IMAGE_METADATA_EXIF,),
+    PictureFormat.AVIF: (cv2.IMAGE_METADATA_EXIF, cv2.IMAGE_METADATA_XMP),
 }
 """What it writes beside the pixels; the rest is put in afterwards."""
 _DENSE_BY_EXIF = frozenset({PictureFormat.WEBP, PictureFormat.AVIF})
@@ -85,7 +85,7 @@ def _fitting(kind: PictureFormat, metadata: Metadata) -> tuple[Metadata, list[st
     long = annotate.long_for_jpeg(metadata) if jpeg else frozenset[str]()
     cannot: dict[str, tuple[str, Any, bool]] = {
         "EXIF": ("tags", {}, bare or "tags" in long),
-        "XMP": ("xmp", b"", bare or kind is PictureFormat.AVIF or "xmp" in long),
+        "XMP": ("xmp", b"", bare or "xmp" in long),
         "a colour profile": ("profile", b"", bare or "profile" in long),
         "colours by number": ("colours", b"", not numbers),
         "a gamma": ("light", {}, kind is not PictureFormat.PNG),

@@ -43,6 +43,12 @@ def test_xmp_comes_back_in_a_tiff(tmp_path: Path) -> None:
     assert tiff.pages((tmp_path / "a.tif").read_bytes()) == 1
 
 
+def test_an_avif_has_all_of_it_at_once(tmp_path: Path) -> None:
+    beside = Metadata({tiff.MAKE: tiff.Value(tiff.ASCII, b"Camera\0")}, xmp=PACKET, profile=PROFILE)
+    assert save(tmp_path / "a.avif", np.dstack([scene(), scene()[..., 0]]), beside) == ()
+    assert load(tmp_path / "a.avif").metadata == beside
+
+
 def test_tags_of_a_tiff_stay_in_order_in_either_order_of_bytes() -> None:
     width = struct.pack("<H", 7)
     for order, head in (("<", b"II*\0"), (">", b"MM\0*")):
