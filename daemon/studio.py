@@ -25,13 +25,10 @@ from .batch import Batch, ceiling
 from .offline import Tracker
 from .progress import free_mb, memory_mb
 from .room import Room
+from .thrift import Pressure, give_back_at_once
 
 BYTES_PER_PIXEL = 9
 """Of a frame under way: decoded (1.5), BGR (3), the processors' copy (3) and for the encoder (1.5)."""
-
-TIGHT = 0.9
-"""From this share of the memory limit on, frames pass one by one."""
-
 
 FREE_SHARE = 0.5
 """Of the machine's free memory that frames may take where no limit is set."""
@@ -67,7 +64,7 @@ class Studio:
         if most is None:
             return Room(frames), cost
         left = most - reserve - round(memory_mb() * 1e6)
-        return Room(frames, max(0, left), lambda: memory_mb() * 1e6 > TIGHT * most), cost
+        return Room(frames, max(0, left), Pressure(most, lambda: memory_mb() * 1e6, give_back_at_once)), cost
 
     def batch(
         self, total: int | None, room: Room, cost: int, wanted: int | None = None, settled: int = 0

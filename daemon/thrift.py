@@ -1,6 +1,7 @@
 """What is held in memory, and how a run gets by with less."""
 
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 
 from ..core.settings import Size
@@ -27,19 +28,46 @@ _LARGE = 1 << 20
 """Bytes: smaller than most pictures, larger than what is asked for often."""
 _MMAP_THRESHOLD = -3
 """glibc's M_MMAP_THRESHOLD."""
+NEAR = 0.6
+"""Of the memory limit: from there on what is free is given back at once."""
+TIGHT = 0.9
+"""Of the memory limit: from there on frames pass one by one."""
+
+
+class Pressure:
+    """Whether memory is nearly full. Near its limit the process begins to give back at once what is free. Any thread.
+
+    glibc keeps what each thread has freed for that thread, with eight threads as much again as was in use. Giving it
+    back costs time (see `docs/offline.md`), which is for runs that need the room.
+    """
+
+    def __init__(self, limit: int, held: Callable[[], float], give_back: Callable[[], None]) -> None:
+        """`limit` in bytes; `held` tells how many the process holds."""
+        self._limit, self._held, self._give_back = limit, held, give_back
+        self._near = False
+
+    def __call__(self) -> bool:
+        """From now on frames pass one by one, until there is room again."""
+        held = self._held()
+        if not self._near and held > NEAR * self._limit:
+            self._near = True
+            self._give_back()
+            held = self._held()
+        return held > TIGHT * self._limit
 
 
 def give_back_at_once() -> None:
-    """Pictures go back to the system as soon as nobody has them: glibc otherwise keeps what each thread has freed for
-    that thread, with eight threads as much again as was in use. Costs time; for runs with a limit on memory. Does
-    nothing where there is no glibc."""
+    """What is free goes back to the system now, and pictures from now on as soon as nobody has them. Does nothing where
+    there is no glibc."""
     if not sys.platform.startswith("linux"):
         return
     import ctypes
 
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # musl has none
-    if mallopt is not None:
+    libc = ctypes.CDLL(None)
+    mallopt, trim = getattr(libc, "mallopt", None), getattr(libc, "malloc_trim", None)  # musl has neither
+    if mallopt is not None and trim is not None:
         mallopt(_MMAP_THRESHOLD, _LARGE)
+        trim(0)
 
 
 def at_once(workers: int, left: int, frame: int, work: int) -> int:
