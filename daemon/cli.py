@@ -10,6 +10,13 @@ from .model_options import add_models_options
 from .options import add_analyse_options, add_analysis_options, add_config_option, add_run_options
 from .process_options import add_process_options, joined
 
+FIRST_STEPS = """first steps:
+  faceswapd doctor                       what is here, and what is missing
+  faceswapd run                          first camera to first virtual camera; every face is blurred
+  faceswapd run --processors mesh_swap   the painted mask instead
+  faceswapd ctl pair                     while it runs: a link to the web remote
+  faceswapd run --help                   what more it can be told"""
+
 Command = Callable[[argparse.Namespace], int]
 Load = Callable[[argparse.Namespace], Command]
 """Imports what a command needs, and nothing before that: `--help` and `ctl` do not wait for OpenCV."""
@@ -60,7 +67,10 @@ def command_line() -> argparse.ArgumentParser:
     """All commands with their options; of `ctl` only the name, its own are in `ctl_options`."""
     from .. import __version__
 
-    parser = _Parser(prog="faceswapd", description="A webcam in, a processed virtual camera out.")
+    parser = _Parser(
+        prog="faceswapd", description="A webcam in, a processed virtual camera out.", epilog=FIRST_STEPS,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
     parser.add_argument("--version", action="version", version=f"faceswapd {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 

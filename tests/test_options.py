@@ -1,7 +1,7 @@
 import argparse
 from collections.abc import Iterator
 
-from faceswapd.daemon.cli import command_line
+from faceswapd.daemon.cli import FIRST_STEPS, command_line
 from faceswapd.daemon.ctl_options import ctl_parser
 
 
@@ -9,6 +9,19 @@ def test_inputs_may_stand_on_both_sides_of_options() -> None:
     words = ["process", "a.jpg", "b.jpg", "--overwrite", "c.jpg", "-o", "out", "d.jpg"]
     args = command_line().parse_args(words)
     assert (args.input, args.output, args.overwrite) == (["a.jpg", "b.jpg", "c.jpg", "d.jpg"], "out", True)
+
+
+def test_the_first_steps_are_commands_that_exist() -> None:
+    steps = [line[: line.index("   ", 3)].split()[1:] for line in FIRST_STEPS.splitlines()[1:]]
+    assert len(steps) == 5
+    for words in steps:
+        match words:
+            case ["ctl", *rest]:
+                ctl_parser().parse_args(rest)
+            case [*rest, "--help"]:
+                command_line().parse_args(rest)
+            case _:
+                command_line().parse_args(words)
 
 
 def every_parser(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
