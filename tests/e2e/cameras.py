@@ -80,6 +80,11 @@ class Seen(msgspec.Struct):
         return sum(b < a for a, b in pairwise(self.counters))
 
     @property
+    def lost(self) -> int:
+        """How many frames between the first and the last one it did not see."""
+        return self.counters[-1] - self.counters[0] - len(self.counters) + 1
+
+    @property
     def in_order(self) -> bool:
         """The picture moved, and never back."""
         return not self.backward and self.counters[-1] > self.counters[0]
@@ -94,18 +99,27 @@ def good_take(take: Callable[[], T], good: Callable[[T], object]) -> T:
     return take()
 
 
-def flowing(read: Callable[[], Seen], fps: float) -> Seen:
-    """What a reader saw: the right colours, the frames in order and at this rate within 5 %.
+def flowing(read: Callable[[], Seen], fps: float, lost: int | None = None) -> Seen:
+    """What a reader saw: the right colours, the frames in order, at this rate within 5 %, and no more `lost`.
 
     v4l2loopback writes over what a reader has not finished with, so that a starved one sees a frame come after
     a newer one. In the emulated guest all readers are starved.
     """
-    seen = good_take(read, lambda seen: EMULATED or (seen.in_order and near(seen.fps, fps)))
+    most = float("inf") if lost is None else lost
+    seen = good_take(
+        read, lambda seen: EMULATED or (seen.in_order and near(seen.fps, fps) and seen.lost <= most)
+    )
     assert off(seen.last) <= 3
     assert seen.counters[-1] > seen.counters[0]
     assert EMULATED or not seen.backward, f"{seen.backward} of {len(seen.counters)} frames after a newer one"
     assert EMULATED or near(seen.fps, fps), f"{seen.fps:.2f} fps, not {fps}"
+    assert EMULATED or seen.lost <= most, f"{seen.lost} frames were lost on the way"
     return seen
+
+
+def moves(path: str) -> bool:
+    """Whether a reader sees the picture move, and never back."""
+    return good_take(lambda: seen_by_opencv(path, 10), lambda seen: seen.in_order).in_order
 
 
 def near(fps: float, asked: float) -> bool:

@@ -13,7 +13,7 @@ def test_chromium_draws_the_right_pixels_in_order(
     driver: Driver, record_property: Callable[[str, object], None]
 ) -> None:
     with writing(OUTPUT, (640, 480)):
-        seen = good_take(lambda: seen_by_chromium(LABEL, 5), lambda seen: seen.fps >= 10)
+        seen = good_take(lambda: seen_by_chromium(LABEL, 5), lambda seen: seen.in_order and seen.fps >= 10)
 
     record_property("chromium fps", round(seen.fps, 1))
     assert seen.size == (640, 480)

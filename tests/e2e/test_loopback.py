@@ -16,13 +16,13 @@ from e2e.cameras import (
     Reader,
     capabilities,
     flowing,
+    moves,
     program,
     seen_by_ffmpeg,
     seen_by_opencv,
     wait_for,
     writing,
 )
-from e2e.guest import EMULATED
 
 from faceswapd.core.errors import BusyError, NoDeviceError
 from faceswapd.core.settings import Size
@@ -79,7 +79,7 @@ def test_a_killed_writer_leaves_a_device_that_can_be_opened_again(driver: Driver
     writer.wait()
 
     with writing(OUTPUT, VGA):
-        assert seen_by_opencv(OUTPUT, 10).in_order
+        assert moves(OUTPUT)
 
 
 def test_it_knows_whether_a_program_reads(driver: Driver) -> None:
@@ -90,9 +90,9 @@ def test_it_knows_whether_a_program_reads(driver: Driver) -> None:
         assert sink.watched() is False
         reader = Reader(OUTPUT, 10_000)
         reader.wait_until_open()
-        wait_for(sink.watched, 5)
+        wait_for(sink.watched)
         reader.stop()
-        wait_for(lambda: sink.watched() is False, 5)
+        wait_for(lambda: sink.watched() is False)
 
 
 def test_a_second_reader(driver: Driver) -> None:
@@ -112,12 +112,10 @@ def test_a_late_opencv_sees_every_frame_and_colour_at_the_asked_rate(
 ) -> None:
     with writing(OUTPUT, size):
         time.sleep(1)
-        seen = flowing(lambda: seen_by_opencv(OUTPUT, 90), 30)
+        seen = flowing(lambda: seen_by_opencv(OUTPUT, 90), 30, lost=4)
 
     assert seen.size == size
     assert seen.counters[0] > 0
-    lost = seen.counters[-1] - seen.counters[0] - 89
-    assert EMULATED or lost <= 4, "frames were lost on the way"
     record_property(f"opencv {size[1]}p fps", round(seen.fps, 2))
 
 
@@ -178,7 +176,7 @@ def test_one_writer_at_a_time(driver: Driver) -> None:
         assert caught.value.exit_code == 75
         with pytest.raises(BusyError):
             VirtualcamSink(OUTPUT, VGA, 30.0).open()
-        assert seen_by_opencv(OUTPUT, 10).in_order, "the attempt did no harm"
+        assert moves(OUTPUT), "the attempt did no harm"
 
 
 def test_another_programs_device_is_busy(driver: Driver) -> None:

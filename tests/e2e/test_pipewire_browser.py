@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 from e2e import browser
-from e2e.cameras import off
+from e2e.cameras import good_take, off
+from e2e.wayland import reached
 from pipewire_session import missing, session
 
 from faceswapd.capture.pattern import Pattern
@@ -46,8 +47,8 @@ def portal(env: dict[str, str], folder: Path) -> Iterator[dict[str, str]]:
         env=env, check=True, stdout=subprocess.DEVNULL,
     )  # fmt: skip
     with subprocess.Popen([str(PORTAL)], env=env, stderr=subprocess.DEVNULL) as running:
-        time.sleep(1.5)
         try:
+            reached("org.freedesktop.portal.Desktop", env)
             yield env
         finally:
             running.terminate()
@@ -86,7 +87,10 @@ def test_chromium_draws_the_camera_at_its_rate(
         sink.open()
         try:
             with showing(sink):
-                seen = browser.seen_by_chromium("faceswapd", 5)
+                seen = good_take(
+                    lambda: browser.seen_by_chromium("faceswapd", 5),
+                    lambda seen: seen.in_order and seen.fps >= 25,
+                )
         finally:
             sink.close()
     subprocess.run(["umount", "-l", str(tmp_path / "run" / "doc")], check=False, stderr=subprocess.DEVNULL)

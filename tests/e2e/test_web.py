@@ -67,9 +67,10 @@ def test_every_control_does_what_it_says(tmp_path: Path) -> None:
             await eventually(lambda: commands.now.on_no_face == "freeze")
             assert tab.complaints == []
 
-            await tab.run("location.reload()")  # paired: the browser comes back by itself
-            await asyncio.sleep(0.3)
-            await tab.until(READY)
+            await tab.run(
+                "window.before = true; location.reload()"
+            )  # paired: the browser comes back by itself
+            await tab.until(f"!window.before && {READY}")
             assert await tab.run("document.getElementById('processor-mesh_swap').checked")
 
     within(test())
@@ -254,14 +255,14 @@ async def sharpness(remote: Client) -> float:
 
 
 async def sharpened(remote: Client, above: float) -> bool:
-    for _ in range(50):
+    for _ in range(200):
         if await sharpness(remote) > above:
             return True
         await asyncio.sleep(0.1)
     return False
 
 
-async def eventually(true: Callable[[], bool], timeout_s: float = 5) -> None:
+async def eventually(true: Callable[[], bool], timeout_s: float = 20) -> None:
     async with asyncio.timeout(timeout_s):
         while not true():  # noqa: ASYNC110 - what is waited for knows no event
             await asyncio.sleep(0.05)

@@ -37,7 +37,7 @@ def missing() -> str:
     """What is lacking for it here; empty when it can run."""
     if why := lacks_pipewire():
         return why
-    lacking = [name for name in ("sway", "swaybg") if not shutil.which(name)]
+    lacking = [name for name in ("sway", "swaybg", "gdbus") if not shutil.which(name)]
     lacking += [path.name for path in (PORTAL, BACKEND) if not path.exists()]
     return f"not installed: {', '.join(lacking)}" if lacking else ""
 
@@ -98,13 +98,18 @@ def desktop(folder: Path, size: Size) -> Iterator[Desktop]:
         go_between = house.enter_context(GoBetween(place / "portal", server))
         subprocess.run(["dbus-update-activation-environment", *env], env=env, check=True, stderr=log)
         start([str(BACKEND)], WAYLAND_DISPLAY=str(go_between.path))
-        time.sleep(0.5)
+        reached("org.freedesktop.impl.portal.desktop.wlr", env)
         start([str(PORTAL)])
         house.callback(
             subprocess.run, ["umount", "-l", str(folder / "run" / "doc")], stderr=subprocess.DEVNULL
         )
-        time.sleep(1.0)
+        reached("org.freedesktop.portal.Desktop", env)
         yield Desktop(env, control)
+
+
+def reached(name: str, env: dict[str, str], seconds: int = 20) -> None:
+    """Returns when somebody has this name on the session's bus."""
+    subprocess.run(["gdbus", "wait", "--session", f"--timeout={seconds}", name], env=env, check=True)
 
 
 class GoBetween:
