@@ -12,7 +12,7 @@ from .process_options import add_process_options, joined
 
 FIRST_STEPS = """first steps:
   faceswapd doctor                       what is here, and what is missing
-  faceswapd run                          first camera to first virtual camera; every face is blurred
+  faceswapd run                          camera to virtual camera, faces blurred
   faceswapd run --processors mesh_swap   the painted mask instead
   faceswapd ctl pair                     while it runs: a link to the web remote
   faceswapd run --help                   what more it can be told"""
