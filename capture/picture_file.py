@@ -120,7 +120,9 @@ def _tiff(content: bytes) -> Stored:
         raise UnreadableError(f"has {numbers} of {bits} bits", "save it with 8 or 16 bits")
     if ink in _LAB:  # OpenCV leaves its light as it is, which is yellow on a screen
         raise UnreadableError("is in CIELab", "save it as RGB")
-    pixels, metadata = _decoded(content)
+    turned = exif.orientation(tags)
+    # OpenCV would turn it by itself, and makes a mess of one in tiles.
+    pixels, metadata = _decoded(content if turned == 1 else tiff.patched(content, tiff.ORIENTATION, 1))
     if ink == _SEPARATED and pixels.ndim == 3:
         pixels = pixels[..., :3]  # what would be their opacity is none
     return Stored(
@@ -132,7 +134,7 @@ def _tiff(content: bytes) -> Stored:
             xmp=tiff.data(tags, tiff.XMP),
             profile=tiff.data(tags, tiff.PROFILE),
         ),
-        exif.orientation(tags),
+        turned,
         coding=(cv2.IMWRITE_TIFF_COMPRESSION, packed)
         if (packed := tiff.number(tags, _PACKED)) in _PACKINGS
         else (),

@@ -123,6 +123,16 @@ def replaced(content: bytes, directory: Mapping[int, "Value | Directory"]) -> by
     )
 
 
+def patched(content: bytes, tag: int, number: int) -> bytes:
+    """The same file, in whose first directory a tag that says a `SHORT` says another one."""
+    reader = _Reader(content)
+    out = bytearray(content)
+    for found, kind, _, entry in reader.entries(reader.first):
+        if (found, kind) == (tag, SHORT):
+            struct.pack_into(reader.order + "H", out, entry, number)
+    return bytes(out)
+
+
 def _laid(directory: Mapping[int, "Value | Directory"], at: int, order: str) -> bytes:
     """A directory, what it says and those within it, for the place `at` of a file."""
     head = 2 + 12 * len(directory) + 4
@@ -167,7 +177,7 @@ class _Reader:
     def directory(self, at: int, within: frozenset[int]) -> Directory:
         """The directory at this place and those that it names. Raises struct.error for one that is cut off."""
         found: Directory = {}
-        for tag, kind, count, entry in self._entries(at):
+        for tag, kind, count, entry in self.entries(at):
             unit = _KINDS.get(kind, (0, 1))[0]
             size, room = unit * count, struct.calcsize(self.order + self._place)
             where = entry if size <= room else self._number(self._place, entry)
@@ -198,8 +208,8 @@ class _Reader:
             yield at
             at = self._number(self._place, link)
 
-    def _entries(self, at: int) -> Iterator[tuple[int, int, int, int]]:
-        """(tag, kind, count, place of the value or of its offset)."""
+    def entries(self, at: int) -> Iterator[tuple[int, int, int, int]]:
+        """(tag, kind, count, place of the value or of its offset). Raises struct.error for what is cut off."""
         size = struct.calcsize(self.order + self._count)
         head = struct.calcsize(self.order + self._entry)
         step = struct.calcsize(self.order + self._entry + self._place)

@@ -51,6 +51,13 @@ def test_a_tiff_in_either_order_of_bytes(order: str) -> None:
         assert tiff.data(found.metadata.tags, tiff.MAKE) == b"Scanner\0"
 
 
+@pytest.mark.parametrize("turned", range(1, 9))
+def test_a_tiff_is_turned_once(turned: int) -> None:
+    found = stored(tiff_of(scene()[..., ::-1], t274=tiff.short(turned)))
+    assert (found.turned, found.pixels.shape) == (turned, (40, 60, 3))
+    assert np.array_equal(found.pixels, scene())
+
+
 def test_the_inks_of_a_press_have_no_opacity() -> None:
     inks = np.dstack([255 - scene()[..., ::-1], np.zeros((40, 60, 1), np.uint8)])
     found = stored(tiff_of(inks, 5))

@@ -54,6 +54,14 @@ def test_a_file_keeps_its_pixels_when_its_directory_is_replaced() -> None:
     assert tiff.read(out) == {273: tiff.long(8), **TAGS}
 
 
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_one_number_is_changed_in_place(order: str) -> None:
+    block = tiff.write(TAGS, order)
+    out = tiff.patched(block, tiff.ORIENTATION, 1)
+    assert tiff.read(out) == {**TAGS, tiff.ORIENTATION: tiff.short(1)}
+    assert tiff.patched(block, tiff.MAKE, 1) == tiff.patched(block, 1, 1) == block
+
+
 def test_a_large_tiff() -> None:
     entry = struct.pack(">HHQ", 256, 4, 1) + struct.pack(">I4x", 77)
     text = struct.pack(">HHQQ", tiff.MAKE, 2, 12, 72)
