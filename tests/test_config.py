@@ -182,4 +182,4 @@ def test_a_user_without_a_home_is_told_what_to_set() -> None:
     parser = argparse.ArgumentParser()
     with patch("platformdirs.user_config_path", side_effect=nowhere):
         add_config_option(parser)
-    assert "none, without a home" in parser.format_help()
+    assert "none, without a home" in " ".join(parser.format_help().split())
