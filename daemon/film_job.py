@@ -31,7 +31,7 @@ from ..sinks.companions import Carried
 from ..sinks.develop import Developer, Grade
 from ..sinks.encoders import Encoder, EncoderLostError, choose, probe
 from ..sinks.mastering import mastered
-from ..sinks.segments import Print, SegmentWriter, even
+from ..sinks.segments import Print, SegmentWriter, even, usual_rate
 from ..sinks.video import CONTAINERS
 from .film_finish import Finish
 from .film_frames import FilmOptions, Told, frames
@@ -163,7 +163,7 @@ class FilmJob:
         encoder = choose(
             options.encoder,
             size,
-            min(240.0, float(fps)),
+            usual_rate(fps),
             live=False,
             quality=options.quality,
             preset=options.preset,
@@ -173,7 +173,7 @@ class FilmJob:
         if self.studio.max_bytes:
             encoder = thrifty(encoder, size, self.studio.max_bytes)
         if colour.bits > 8:
-            encoder = _deep(encoder, size, min(240.0, float(fps)))
+            encoder = _deep(encoder, size, usual_rate(fps))
         if colour.hdr and not _mapped(shape, encoder):
             encoder = mastered(encoder, colour.display, colour.light)
         self.told.encoder, self.told.size = encoder.name, size

@@ -21,8 +21,8 @@ from .niceness import encoded
 
 log = structlog.get_logger(__name__)
 
-_FASTEST = 240.0
-"""A rate above it is no rate: a film whose frames come when they come says 1000 or 90000."""
+_FASTEST, _SLOWEST = Fraction(240), Fraction(1, 10)
+"""A rate beyond is no rate: films whose frames come when they come say 1000, 90000 or one in hours."""
 _OF_THE_DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG, errno.EROFS})
 FORMAT = "mp4"
 """It keeps every time base exactly, unlike Matroska's milliseconds; a segment's times begin at 0, else its
@@ -45,7 +45,7 @@ class Print:
 
     def configure(self, context: VideoCodecContext) -> None:
         """Sets up a codec context that is not open yet: times and colours are the original's."""
-        self.encoder.configure(context, self.size, min(_FASTEST, float(self.fps)))
+        self.encoder.configure(context, self.size, usual_rate(self.fps))
         context.time_base = self.time_base
         context.colorspace, context.color_primaries = self.matrix, self.primaries
         context.color_trc = self.transfer
@@ -70,7 +70,7 @@ class SegmentWriter:
         self._path, self._print = path, print_
         self._part = path.with_suffix(".part")
         self._first: int | None = None
-        self._frames = 0
+        self._frames = self._packets = 0
         try:
             self._file: OutputContainer = av.open(f"file:{self._part}", "w", format=FORMAT)
             self._stream = video_stream(self._file, print_)
@@ -91,8 +91,16 @@ class SegmentWriter:
         self._frames += 1
 
     def finish(self) -> Segment:
-        """Writes what is left, and returns when it is on the disk. Raises DeviceLostError."""
+        """Writes what is left, and returns when it is on the disk.
+
+        Raises DeviceLostError, and EncoderLostError for an encoder that has lost a picture.
+        """
         self._mux(None)
+        if self._packets != self._frames:
+            name = self._print.encoder.name
+            raise EncoderLostError(
+                f"encoder {name} gave {self._packets} of {self._frames} pictures", "take another"
+            )
         try:
             self._file.close()
             with self._part.open("rb+") as disk:
@@ -114,21 +122,29 @@ class SegmentWriter:
 
     def _mux(self, picture: VideoFrame | None) -> None:
         try:
-            self._file.mux(encoded(self._stream, picture))
+            packets = encoded(self._stream, picture)
+            self._file.mux(packets)
         except (OSError, av.FFmpegError) as error:
             if getattr(error, "errno", None) in _OF_THE_DISK:
                 raise full(self._path, error) from error
             name = self._print.encoder.name
             raise EncoderLostError(f"encoder {name} failed ({_reason(error)})", "take another one") from error
+        self._packets += sum(packet.size > 0 for packet in packets)
 
 
 def video_stream(file: OutputContainer, print_: Print) -> VideoStream:
     """The stream of the pictures in a file that is not begun."""
-    stream = file.add_stream(print_.encoder.name, rate=print_.fps.limit_denominator(1001))
+    rate = max(_SLOWEST, print_.fps).limit_denominator(1001)
+    stream = file.add_stream(print_.encoder.name, rate=rate)
     assert isinstance(stream, VideoStream)
     print_.configure(stream.codec_context)
     stream.time_base = print_.time_base
     return stream
+
+
+def usual_rate(fps: Fraction) -> float:
+    """Frames a second as encoders are told them: where there are hours between frames, none would be left."""
+    return float(min(_FASTEST, max(_SLOWEST, fps)))
 
 
 def even(size: Size) -> Size:

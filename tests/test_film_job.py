@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import msgspec
@@ -11,6 +12,7 @@ from films import make_film, numbers, sound, stripes, times
 
 from faceswapd.core.errors import (
     BadInputError,
+    ConfigError,
     DisclosureError,
     FaceswapdError,
     MissingInputError,
@@ -27,7 +29,7 @@ from faceswapd.faces.face import Sighting
 from faceswapd.inference.pool import Pool
 from faceswapd.processors.chain import Chain, Step
 from faceswapd.processors.processor import Picture, Render
-from faceswapd.sinks import encoders
+from faceswapd.sinks import encoders, segments
 from faceswapd.sinks.encoders import Encoder, EncoderLostError
 from faceswapd.sinks.segments import SegmentWriter
 from faceswapd.trust.disclosure import Disclosure
@@ -95,6 +97,30 @@ def test_a_variable_rate_stays_variable(studio: Studio, tmp_path: Path) -> None:
     source = make_film(tmp_path / "a.mp4", 10, pts=pts, time_base=Fraction(1, 600), rate=30)
     run(studio, source, tmp_path / "b.mp4")
     assert times(tmp_path / "b.mp4") == times(source) == [Fraction(p, 600) for p in pts]
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv"])
+def test_hours_between_frames_cost_none_of_them(studio: Studio, tmp_path: Path, name: str) -> None:
+    at = [0, 40, 7_200_000, 7_200_040, 18_000_000, 18_000_100]
+    source = make_film(tmp_path / name, 6, time_base=Fraction(1, 1000), pts=at)
+    run(studio, source, tmp_path / "b.mp4")
+    assert numbers(tmp_path / "b.mp4") == list(range(6))
+    assert times(tmp_path / "b.mp4") == [Fraction(ms, 1000) for ms in at]
+
+
+def test_an_encoder_that_loses_a_picture_makes_no_film(
+    studio: Studio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = segments.encoded
+
+    def lossy(stream: Any, picture: av.VideoFrame | None) -> Any:
+        return real(stream, picture)[1 if picture is None else 0 :]
+
+    monkeypatch.setattr(segments, "encoded", lossy)
+    source = make_film(tmp_path / "a.mp4", 12)
+    with pytest.raises(ConfigError, match="libx264: failed before"):  # and there is no other
+        run(studio, source, tmp_path / "b.mp4", FilmOptions(encoder="libx264"))
+    assert left(tmp_path) == ["a.mp4"]
 
 
 def test_sound_and_metadata_come_over_unchanged(studio: Studio, tmp_path: Path) -> None:
