@@ -26,11 +26,14 @@ MOST_PIXELS = 1 << 30
 _INKS = "the four inks of the original became red, green and blue, without its colour profile"
 _XMP_IN_JPEG = b"http://ns.adobe.com/xap/1.0/\0"
 _MIME_XMP = b"application/rdf+xml"
-_SUBFILE, _DNG = 254, 50706
-_BITS, _PHOTOMETRIC, _SAMPLE_FORMAT = 258, 262, 339
-_PACKED = 259
+_SUBFILE, _BITS, _PACKED, _PHOTOMETRIC, _SAMPLE_FORMAT, _DNG = 254, 258, 259, 262, 339, 50706
 _SEPARATED, _FLOAT, _LAB = 5, 3, (8, 9, 10)
 """Of TIFF: tags, and what they say of four inks, of fractions, of CIELab."""
+_PACKINGS = frozenset({
+    cv2.IMWRITE_TIFF_COMPRESSION_NONE, cv2.IMWRITE_TIFF_COMPRESSION_LZW, cv2.IMWRITE_TIFF_COMPRESSION_ADOBE_DEFLATE,
+    cv2.IMWRITE_TIFF_COMPRESSION_PACKBITS,
+})  # fmt: skip
+"""Of TIFFs, that lose nothing of any picture."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,13 +54,6 @@ class Stored:
     """There is something behind the picture."""
     remarks: tuple[str, ...] = ()
     """What of the file is not here."""
-
-
-_PACKINGS = frozenset({
-    cv2.IMWRITE_TIFF_COMPRESSION_NONE, cv2.IMWRITE_TIFF_COMPRESSION_LZW, cv2.IMWRITE_TIFF_COMPRESSION_ADOBE_DEFLATE,
-    cv2.IMWRITE_TIFF_COMPRESSION_PACKBITS,
-})  # fmt: skip
-"""Of TIFFs, that lose nothing of any picture."""
 
 
 def read(content: bytes, kind: PictureFormat) -> Stored:
