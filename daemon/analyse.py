@@ -68,13 +68,14 @@ def analyse(args: argparse.Namespace) -> int:
         return 0
     table = Table(box=None)
     for column in ("face", "box", "eyes, nose, mouth", "pitch, yaw, roll", "sex, age"):
-        table.add_column(column)
+        table.add_column(column, no_wrap=column != "eyes, nose, mouth")
     for n, one in enumerate(seen, 1):
         known = f"{one.sex}, {one.age}" if one.sex else "-"
         table.add_row(
             str(n), _text(one.box), " ".join(_text(p) for p in one.five),
             _text((one.pitch, one.yaw, one.roll)), known,
         )  # fmt: skip
+    console.width = max(80, console.width)  # narrower it could not be read
     console.print(table)
     if not settings.analysis.attributes:
         console.print("sex and age: no model is chosen (--attributes)", highlight=False, style="dim")

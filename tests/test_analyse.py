@@ -57,7 +57,9 @@ def test_models_say_more(
     assert np.array(face["landmarks"]).shape == (68, 3)
     np.testing.assert_allclose([face["pitch"], face["yaw"], face["roll"]], 0, atol=0.1)
     assert drawn[0][-1] == "pitch +0 yaw +0 roll +0", "the same is told and drawn"
-    assert "male, 51" in said(capsys, *words)
+    for columns in ("40", "80", "160"):
+        monkeypatch.setenv("COLUMNS", columns)
+        assert "male, 51" in said(capsys, *words)
 
 
 def test_a_copy_shows_it_and_nothing_is_overwritten(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
