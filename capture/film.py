@@ -72,6 +72,8 @@ class Shape:
     """Frames are shown as they are stored: not turned, with square pixels."""
     origin_s: Fraction = Fraction(0)
     """The time that is the film's beginning: 0, but where the clock means nothing or pictures come before 0."""
+    transparent: bool = False
+    """Its file has an alpha channel, which frames here have not."""
     breaks: tuple[Fraction, ...] = ()
     """Where that clock jumps; see `capture.breaks`. `Picture.pts` goes on."""
 
@@ -315,6 +317,7 @@ class Film:
             interlaced=first.interlaced_frame,
             plain=size == (first.width, first.height) and not round(first.rotation / 90) % 4,
             origin_s=origin_s,
+            transparent=_transparent(stream, first),
             breaks=self._breaks,
         )
 
@@ -358,6 +361,13 @@ class Film:
     def _undecodable(self, reason: str) -> FaceswapdError:
         why = f" ({reason})" if reason else ""
         return BadInputError(f"{self.name} cannot be decoded{why}", "it is damaged")
+
+
+def _transparent(stream: VideoStream, first: VideoFrame) -> bool:
+    """As the file says (VP8 and VP9 keep it beside the pictures); GIF's pictures have room for it anyway."""
+    said = stream.metadata.get("alpha_mode") == "1"
+    room = any(part.is_alpha for part in first.format.components)
+    return said or (room and stream.codec_context.name != "gif")
 
 
 def _beside(frame: VideoFrame, kind: str) -> bytes:

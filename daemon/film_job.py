@@ -355,6 +355,8 @@ def _remarks(film: Reader, shape: Shape) -> list[str]:
         )
     if shape.interlaced:
         remarks.append("the original is interlaced: its two fields are processed as one picture")
+    if shape.transparent:
+        remarks.append("the original is transparent in places: the film is not")
     if shape.size != even(shape.size):
         remarks.append("an odd width or height lost its last column or row")
     return remarks

@@ -32,11 +32,17 @@ class Job:
 
 
 def plan(
-    inputs: Iterable[str], output: Path | None, *, overwrite: bool = False, resume: bool = False
+    inputs: Iterable[str],
+    output: Path | None,
+    *,
+    folder: bool = False,
+    overwrite: bool = False,
+    resume: bool = False,
 ) -> list[Job]:
     """The jobs for files, folders and lists (`@FILE`, a path a line), in order.
 
-    A folder gives the pictures and films in it and below, which keep their places in the output folder.
+    A folder gives the pictures and films in it and below, which keep their places in the output folder. `folder`: the
+    output is meant as one, whatever its name. What a link points to is written, not the link.
     Raises UsageError for an output that cannot be meant, or that exists and may not be overwritten;
     MissingInputError for a folder or list that is not there or has nothing for us. A file that is not there
     is left to its own job, so that the others are done.
@@ -52,14 +58,10 @@ def plan(
     if output == Path("-"):
         raise UsageError("-o -", "process writes files: name one, or a folder")
     folders = any(Path(word).is_dir() for word in words)
-    several = len(words) > 1 or folders
-    if (
-        several
-        and output.suffix.lower() in READABLE_SUFFIXES | FILMS | set(CONTAINERS)
-        and not output.is_dir()
-    ):
+    several, into = len(words) > 1 or folders, folder or output.is_dir()
+    if several and output.suffix.lower() in READABLE_SUFFIXES | FILMS | set(CONTAINERS) and not into:
         raise UsageError(f"{output} names a file", "several inputs need a folder")
-    many = several or output.is_dir() or not (output.suffix or output.exists())
+    many = several or into or not (output.suffix or output.exists())
     jobs: list[Job] = []
     for word in words:
         path = Path(word)
@@ -72,6 +74,7 @@ def plan(
             jobs.append(_job(path, output / path.name) if many else _exact(path, output))
     if many:
         jobs = _apart(jobs)
+    jobs = [replace(job, target=_pointed(job.target)) for job in jobs]
     _check(jobs, output, many=many, overwrite=overwrite or resume)
     return jobs
 
@@ -144,6 +147,21 @@ def _apart(jobs: list[Job]) -> list[Job]:
         else job
         for job in jobs
     ]
+
+
+def _pointed(target: Path) -> Path:
+    """What is written: a new file takes the name of the old one, and would take that of a link to it."""
+    if not target.is_symlink():
+        return target
+    try:
+        found = target.resolve()
+    except (OSError, RuntimeError):
+        raise UsageError(f"{target} is a link that leads nowhere", "give another name") from None
+    if found.suffix.lower() != target.suffix.lower():
+        raise UsageError(
+            f"{target} is a link to {found}, which is called otherwise", "name what is to be written"
+        )
+    return found
 
 
 def _exact(source: Path, target: Path) -> Job:

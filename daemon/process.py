@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import os
 import signal
 import sys
 import time
@@ -108,11 +109,13 @@ def over(limit_mb: float, peak_mb: float) -> tuple[str, ...]:
 
 
 def _call(args: argparse.Namespace, library: Library, bar: Bar, *, alone: bool) -> Run:
-    output = Path(args.output) if args.output else None
     overwrite = args.overwrite or args.dry_run
     if not (args.input or args.inputs):
         raise UsageError("no input", "name pictures, films or folders")
-    jobs = plan([*args.input, *args.inputs], output, overwrite=overwrite, resume=args.resume)
+    output = Path(args.output) if args.output else None
+    folder = bool(args.output) and args.output.endswith(("/", os.sep))
+    inputs = [*args.input, *args.inputs]
+    jobs = plan(inputs, output, folder=folder, overwrite=overwrite, resume=args.resume)
     with ExitStack() as house:
         settings, limit = process_settings(args, library), max_bytes(args.max_memory)
         check_chain(settings, library, places.data_dir() / "models", args.config)

@@ -125,8 +125,11 @@ _OWN_TIMES = {name: {"avoid_negative_ts": "disabled"} for name in ("matroska", "
 """Else sound that begins before 0 (as AAC's first packet does) would move the pictures too."""
 _OF_THE_FILE = frozenset({
     "major_brand", "minor_version", "compatible_brands", "encoder", "coverart", "metadata_block_picture",
+    "alpha_mode", "rotate",
 })  # fmt: skip
-"""What was said of the original's file, and pictures as text."""
+"""What was said of the original's file and of how its pictures lay in it, and pictures as text."""
+_COUNTED = ("bps", "duration", "number_of_", "_statistics_")
+"""What Matroska's usual tools have counted in a stream: no longer true."""
 
 
 def _describe(
@@ -141,7 +144,9 @@ def _describe(
     rate = Fraction(main.average_rate or main.guessed_rate or print_.fps)
 
     def told(metadata: dict[str, str], left: Set[str] = frozenset()) -> dict[str, str]:
-        kept = {k: v for k, v in metadata.items() if k.lower() not in left}
+        kept = {
+            k: v for k, v in metadata.items() if k.lower() not in left and not k.lower().startswith(_COUNTED)
+        }
         return retimed(kept, window.later_s, rate, print_.fps)
 
     film.metadata.update(told(source.metadata, _OF_THE_FILE))

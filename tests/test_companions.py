@@ -11,6 +11,7 @@ import pytest
 from films import make_film
 from test_film_job import QUICK, NoFace, run, step
 
+from faceswapd.daemon.film_frames import FilmOptions
 from faceswapd.daemon.studio import Studio
 from faceswapd.inference.pool import Pool
 from faceswapd.processors.chain import Chain
@@ -165,3 +166,42 @@ def test_what_may_be_a_picture_stays_behind_where_faces_are_processed(studio: St
     assert b"aGVyIGZhY2U=" not in (tmp_path / "b.mkv").read_bytes()
     assert b"glyphs" in (tmp_path / "b.mkv").read_bytes()
     assert run(studio, tmp_path / "a.mkv", tmp_path / "c.mkv").notes == ()
+
+
+def test_what_was_counted_in_the_original_is_not_said_of_the_film(studio: Studio, tmp_path: Path) -> None:
+    plain = make_film(tmp_path / "plain.mkv", 30, sound=True)
+    with av.open(plain) as film, av.open(tmp_path / "a.mkv", "w") as file:
+        copies = {s.index: file.add_stream_from_template(s) for s in film.streams}
+        for copy in copies.values():
+            copy.metadata.update({"BPS": "1", "NUMBER_OF_FRAMES-eng": "99", "title": "kept"})
+        for packet in film.demux():
+            if packet.size:
+                packet.stream = copies[packet.stream.index]
+                file.mux(packet)
+    run(studio, tmp_path / "a.mkv", tmp_path / "b.mkv")
+    with av.open(tmp_path / "b.mkv") as film:
+        for stream in film.streams:
+            assert stream.metadata["title"] == "kept"
+            assert not {"BPS", "NUMBER_OF_FRAMES-eng"} & set(stream.metadata)
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "pix_fmt"), [("a.mov", "prores_ks", "yuva444p10le"), ("a.mkv", "ffv1", "bgra")]
+)
+def test_transparency_that_is_lost_is_named(
+    studio: Studio, tmp_path: Path, name: str, codec: str, pix_fmt: str
+) -> None:
+    source = make_film(tmp_path / name, 3, codec=codec, pix_fmt=pix_fmt)
+    assert "transparent" in run(studio, source, tmp_path / "b.mp4").notes[0]
+
+
+def test_what_is_opaque_is_not_called_transparent(studio: Studio, tmp_path: Path) -> None:
+    assert (
+        run(studio, make_film(tmp_path / "a.gif", 3, codec="gif", pix_fmt="rgb8"), tmp_path / "b.mp4").notes
+        == ()
+    )
+    clear = make_film(tmp_path / "a.webm", 3, codec="libvpx-vp9", pix_fmt="yuva420p")
+    told = run(studio, clear, tmp_path / "b.webm", FilmOptions(encoder="vp9"))
+    assert "transparent" in told.notes[0]
+    with av.open(tmp_path / "b.webm") as film:
+        assert "alpha_mode" not in film.streams.video[0].metadata

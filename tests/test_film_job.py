@@ -29,7 +29,7 @@ from faceswapd.faces.face import Sighting
 from faceswapd.inference.pool import Pool
 from faceswapd.processors.chain import Chain, Step
 from faceswapd.processors.processor import Picture, Render
-from faceswapd.sinks import encoders, segments
+from faceswapd.sinks import encoders, niceness, segments
 from faceswapd.sinks.encoders import Encoder, EncoderLostError
 from faceswapd.sinks.segments import SegmentWriter
 from faceswapd.trust.disclosure import Disclosure
@@ -111,7 +111,7 @@ def test_hours_between_frames_cost_none_of_them(studio: Studio, tmp_path: Path, 
 def test_an_encoder_that_loses_a_picture_makes_no_film(
     studio: Studio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = segments.encoded
+    real = niceness.encoded
 
     def lossy(stream: Any, picture: av.VideoFrame | None) -> Any:
         return real(stream, picture)[1 if picture is None else 0 :]

@@ -1,5 +1,6 @@
 """What becomes of which input."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -136,3 +137,35 @@ def test_what_a_file_is_decides_where_its_name_says_nothing(tmp_path: Path) -> N
         ("noname.jpg", "picture"), ("v1.2.jpg", "picture"), ("a.jpg", "picture"), ("b.mp4", "film"),
         ("c.png", "picture"),
     ]  # fmt: skip
+
+
+def test_a_name_that_is_meant_as_a_folder_is_one(tmp_path: Path) -> None:
+    source, out = tmp_path / "a.mp4", tmp_path / "b.mp4"
+    touch(source)
+    assert plan([str(source)], out, folder=True) == [Job(source, out / "a.mp4", "film")]
+    touch(out)
+    with pytest.raises(UsageError, match="is a file"):
+        plan([str(source)], out, folder=True, overwrite=True)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links are for administrators there")
+def test_what_a_link_points_to_is_written(tmp_path: Path) -> None:
+    source, elsewhere, link = tmp_path / "a.mp4", tmp_path / "disk" / "b.mp4", tmp_path / "b.mp4"
+    touch(source)
+    link.symlink_to(elsewhere)
+    assert plan([str(source)], link)[0].target == elsewhere  # it may not be there yet
+    touch(elsewhere)
+    with pytest.raises(UsageError, match="exists"):
+        plan([str(source)], link)
+    link.unlink()
+    link.symlink_to(source)
+    with pytest.raises(UsageError, match="is the input itself"):
+        plan([str(source)], link, overwrite=True)
+    link.unlink()
+    link.symlink_to(tmp_path / "b.bin")
+    with pytest.raises(UsageError, match="called otherwise"):
+        plan([str(source)], link)
+    link.unlink()
+    link.symlink_to(link)
+    with pytest.raises(UsageError, match="leads nowhere"):
+        plan([str(source)], link, overwrite=True)
