@@ -4,7 +4,7 @@ import { connect } from "/channel.js";
 const $ = (id) => document.getElementById(id);
 const HEADER = 24, CHUNK = 32 * 1024, HISTORY = 120;
 
-let remote = null, state = null, infos = [], faces = [], wait = 250, reading = 0;
+let remote = null, state = null, infos = [], faces = [], wait = 250, reading = 0, asked = "";
 const history_ = { fps: [], latency: [] };
 const drawn = new Map();      // processor name -> its widgets
 const pictures = new Map();   // face name -> URL of its picture
@@ -196,6 +196,7 @@ const words = (name) => name.replaceAll("_", " ");
 
 // Why the last change was not made: over everything, for as long as it takes to read it.
 function refused(error) {
+  asked = "";
   $("refusal").textContent = error ? saying(error) : "";
   clearTimeout(reading);
   if (error) reading = setTimeout(() => refused(), 10_000);
@@ -334,8 +335,16 @@ document.addEventListener("keydown", (event) => {
   const button = { p: "privacy", f: "freeze", r: "record" }[key];
   if (button && !$(button).hidden) $(button).click();
   const place = state && offered()[Number(key) - 1];
-  if (place) change("processor.toggle", { name: place.name });
+  if (place) toggleByKey(place, key);
 });
+// A stray key must not show a face: the last processor that hides one goes off when its key is pressed again.
+function toggleByKey(place, key) {
+  const hides = (p) => p.enabled && infos.find((i) => i.name === p.name)?.hides_face;
+  const bare = hides(place) && state.processors.filter(hides).length === 1;
+  if (!bare || asked === place.name) return change("processor.toggle", { name: place.name });
+  refused({ message: `nothing else hides faces: ${key} again shows them` });
+  asked = place.name;
+}
 // Arrow keys move between the faces, as in any group of radio buttons.
 $("faces").addEventListener("keydown", (event) => {
   const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];

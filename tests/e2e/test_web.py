@@ -60,6 +60,15 @@ def test_every_control_does_what_it_says(tmp_path: Path) -> None:
                             ".querySelector('.params').hidden")  # fmt: skip
             assert not commands.now.processors[0].enabled
 
+            await tab.press("2")  # nothing else hides a face: once is a slip
+            await tab.until("document.getElementById('refusal').textContent.includes('2 again')")
+            assert commands.now.processors[1].enabled
+            await tab.press("2")
+            await tab.until("!document.getElementById('processor-mesh_swap').checked")
+            assert not commands.now.processors[1].enabled
+            await tab.press("2")
+            await tab.until("document.getElementById('processor-mesh_swap').checked")
+
             await slide(tab, "param-mesh_swap-opacity", 0.25)
             await eventually(lambda: commands.now.processors[1].params["opacity"] == 0.25)
 
