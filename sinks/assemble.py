@@ -60,7 +60,7 @@ def assemble(
     written, UsageError for a codec that it cannot have.
     """
     kind = CONTAINERS[path.suffix.lower()]
-    options = {**kind.whole, **_OWN_TIMES.get(kind.format, {})}
+    options = {**kind.whole, **_OWN.get(kind.format, {})}
     try:
         with (
             av.open(f"file:{original}", metadata_errors="replace") if original else nullcontext() as source,
@@ -121,8 +121,10 @@ def _say_as(segment: Segment, stream: VideoStream) -> None:
     stream.codec_context.extradata = written
 
 
-_OWN_TIMES = {name: {"avoid_negative_ts": "disabled"} for name in ("matroska", "webm")}
-"""Else sound that begins before 0 (as AAC's first packet does) would move the pictures too."""
+_MATROSKA = {"avoid_negative_ts": "disabled", "fflags": "+bitexact"}
+_OWN = {"matroska": _MATROSKA, "webm": _MATROSKA}
+"""Else sound that begins before 0 (as AAC's first packet does) would move the pictures too, and the numbers of its
+tracks would be drawn by lot: the same film twice would not be the same file."""
 _OF_THE_FILE = frozenset({
     "major_brand", "minor_version", "compatible_brands", "encoder", "coverart", "metadata_block_picture",
     "alpha_mode", "rotate",

@@ -12,7 +12,7 @@ import pytest
 from av.audio.stream import AudioStream
 from av.video.stream import VideoStream
 from films import make_film, sound, stripes
-from test_film_job import NoFace, left, run
+from test_film_job import QUICK, NoFace, left, run
 
 from faceswapd.core.errors import UsageError
 from faceswapd.core.meter import Meter
@@ -186,3 +186,23 @@ def test_attachments_that_do_not_fit_are_named(studio: Studio, tmp_path: Path) -
                 file.mux(packet)
     assert run(studio, tmp_path / "a.mkv", tmp_path / "b.mkv").notes == ()
     assert run(studio, tmp_path / "a.mkv", tmp_path / "b.mp4").notes == ("left out: attachment font.ttf",)
+
+
+@pytest.mark.parametrize("kind", [".mp4", ".mov", ".mkv", ".webm"])
+def test_the_same_film_twice_is_the_same_file(studio: Studio, tmp_path: Path, kind: str) -> None:
+    make_film(tmp_path / "v.mkv", 8, sound=True)
+    with av.open(tmp_path / "v.mkv") as film, av.open(tmp_path / "a.mkv", "w") as file:
+        copies = [file.add_stream_from_template(stream) for stream in film.streams]
+        file.add_attachment("font.ttf", "font/ttf", b"glyphs")
+        file.add_attachment("other.ttf", "font/ttf", b"others")
+        for packet in film.demux():
+            if packet.size:
+                packet.stream = copies[packet.stream.index]
+                file.mux(packet)
+    options = FilmOptions(encoder="vp9") if kind == ".webm" else QUICK
+    for n in range(2):
+        run(studio, tmp_path / "a.mkv", tmp_path / f"{n}{kind}", options)
+    assert (tmp_path / f"0{kind}").read_bytes() == (tmp_path / f"1{kind}").read_bytes()
+    if kind == ".mkv":
+        with av.open(tmp_path / "0.mkv") as film:
+            assert [bytes(s.data) for s in film.streams.attachments] == [b"glyphs", b"others"]
