@@ -70,6 +70,10 @@ def plan(
             if not found:
                 raise MissingInputError(f"folder {path}", "there is no picture and no film in it")
             jobs += [_job(p, output / p.relative_to(path)) for p in found]
+        elif path.exists() and not path.is_file():
+            raise UsageError(
+                f"{path} is a pipe or a device", "process reads more than once: save it as a file first"
+            )
         else:
             jobs.append(_job(path, output / path.name) if many else _exact(path, output))
     if many:

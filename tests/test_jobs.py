@@ -1,5 +1,6 @@
 """What becomes of which input."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -169,3 +170,11 @@ def test_what_a_link_points_to_is_written(tmp_path: Path) -> None:
     link.symlink_to(link)
     with pytest.raises(UsageError, match="leads nowhere"):
         plan([str(source)], link, overwrite=True)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such pipes")
+@pytest.mark.parametrize("name", ["a.mp4", "a.png"])
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path, name: str) -> None:
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(UsageError, match="is a pipe"):
+        plan([str(tmp_path / name)], tmp_path / "out")
