@@ -9,7 +9,7 @@ import sys
 from contextlib import suppress
 from typing import Any, TextIO, cast
 
-from ..core.errors import DeviceLostError
+from ..core.errors import MissingInputError
 
 _TOLD = "faceswapd.told"
 
@@ -43,13 +43,13 @@ class _Output(_Stream):
         self._gone = {errno.EPIPE, errno.EIO} if self.isatty() else {errno.EPIPE}
 
     def write(self, data: Any, /) -> int:
-        """Raises UnreadError when nobody reads any more, DeviceLostError on a full disk."""
+        """Raises UnreadError when nobody reads any more, MissingInputError on a full disk."""
         try:
             return super().write(data)
         except OSError as error:
             if error.errno in self._gone:
                 raise UnreadError from None
-            raise DeviceLostError(
+            raise MissingInputError(
                 f"standard output could not be written: {error.strerror}", "write it elsewhere"
             ) from None
 
@@ -69,7 +69,7 @@ def make_dependable() -> None:
 
     A stream that the caller has closed (`2>&-`) is the null device: its number would go to the next file or socket
     that is opened, which would then be given what is meant for the stream. Standard output that nobody reads any more
-    raises UnreadError, one that cannot be written DeviceLostError; standard error never raises OSError, in no thread.
+    raises UnreadError, one that cannot be written MissingInputError; standard error never raises OSError, in no thread.
     """
     while (null := os.open(os.devnull, os.O_RDWR)) <= 2:
         os.set_inheritable(null, True)  # noqa: FBT003 - so is it defined

@@ -481,3 +481,6 @@ def test_a_sink_that_hangs_does_not_keep_the_error_of_another(monkeypatch: pytes
 
     asyncio.run(live())
     answers.set()
+    for thread in threading.enumerate():
+        if thread.name == "sink fake":
+            thread.join(20)
