@@ -64,10 +64,11 @@ def _process(args: argparse.Namespace) -> int:
     engine: dict[str, str] = {}
     problems: dict[str, None] = {}
     exit_code = workers = 0
+    made: set[Path] = set()
     with Bar(_console(stderr=True), quiet=args.quiet or args.dry_run) as bar:
         for call in calls:
             try:
-                run = _call(call, library, bar, alone=len(calls) == 1)
+                run = _call(call, library, bar, made, alone=len(calls) == 1)
             except FaceswapdError as error:
                 if len(calls) == 1:
                     raise
@@ -108,7 +109,8 @@ def over(limit_mb: float, peak_mb: float) -> tuple[str, ...]:
     return (f"--max-memory: needed {peak_mb:.0f} MB, the limit is {limit_mb:.0f} MB",)
 
 
-def _call(args: argparse.Namespace, library: Library, bar: Bar, *, alone: bool) -> Run:
+def _call(args: argparse.Namespace, library: Library, bar: Bar, made: set[Path], *, alone: bool) -> Run:
+    """One run. `made`: what earlier ones have written, which `--overwrite` does not mean."""
     overwrite = args.overwrite or args.dry_run
     if not (args.input or args.inputs):
         raise UsageError("no input", "name pictures, films or folders")
@@ -116,6 +118,10 @@ def _call(args: argparse.Namespace, library: Library, bar: Bar, *, alone: bool) 
     folder = bool(args.output) and args.output.endswith(("/", os.sep))
     inputs = [*args.input, *args.inputs]
     jobs = plan(inputs, output, folder=folder, overwrite=overwrite, resume=args.resume)
+    targets = {job.target.resolve(): job.target for job in jobs}
+    if twice := made & set(targets):
+        raise UsageError(f"{targets[min(twice)]} is what an earlier job makes", "give each its own output")
+    made |= set(targets)
     with ExitStack() as house:
         settings, limit = process_settings(args, library), max_bytes(args.max_memory)
         check_chain(settings, library, places.data_dir() / "models", args.config)

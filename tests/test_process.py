@@ -274,6 +274,17 @@ def test_a_file_of_jobs_is_one_run(call: Call, tmp_path: Path, kind: str) -> Non
     call("--jobs", tmp_path / "none.toml", code=66)
 
 
+def test_a_job_never_overwrites_what_an_earlier_one_made(
+    call: Call, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, out = tmp_path / "jobs.json", tmp_path / "out.mp4"
+    sources = [make_film(tmp_path / f"{n}.mp4", n) for n in (4, 7)]
+    file.write_text(json.dumps([{"input": str(source), "output": str(out)} for source in sources]))
+    call("--jobs", file, "--overwrite", "-q", code=64)
+    assert "is what an earlier job makes" in capsys.readouterr().err
+    assert len(times(out)) == 4
+
+
 @pytest.mark.parametrize("given", [(), ("-t",)])
 def test_inputs_beside_a_file_of_jobs_are_for_those_that_name_none(
     call: Call,
