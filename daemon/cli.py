@@ -42,7 +42,8 @@ def main(argv: Sequence[str] | None = None, begin: Callable[[], None] = lambda: 
     """Runs one command; returns its exit code (the table is in `core.errors`).
 
     A user's mistake is one line on standard error; a mistake of ours keeps its traceback. `begin` is called when all
-    is imported, just before there is something that an interruption would have to undo.
+    is imported, just before there is something that an interruption would have to undo; not at all by a command that
+    only looks.
     """
     words = list(sys.argv[1:] if argv is None else argv)
     try:
@@ -54,7 +55,8 @@ def main(argv: Sequence[str] | None = None, begin: Callable[[], None] = lambda: 
         args = command_line().parse_args(joined(words))
         load: Load = args.load
         command = load(args)
-        begin()
+        if not args.looks:
+            begin()
         return command(args)
     except FaceswapdError as error:
         sys.stderr.write(f"faceswapd: {error}\n")
@@ -88,12 +90,20 @@ def command_line() -> argparse.ArgumentParser:
     add_process_options(process)
 
     devices = _add(
-        commands, "devices", "cameras, virtual cameras, monitors and windows of this machine", _devices
+        commands,
+        "devices",
+        "cameras, virtual cameras, monitors and windows of this machine",
+        _devices,
+        looks=True,
     )
     devices.add_argument("--json", action="store_true", help="print them as JSON")
 
     listed = _add(
-        commands, "processors", "what can be done to the picture, with every parameter", _processors
+        commands,
+        "processors",
+        "what can be done to the picture, with every parameter",
+        _processors,
+        looks=True,
     )
     listed.add_argument("name", nargs="?", default="", metavar="NAME", help="only this one")
     listed.add_argument("--json", action="store_true", help="print them as JSON")
@@ -120,10 +130,12 @@ def command_line() -> argparse.ArgumentParser:
     models = _add(commands, "models", "the neural models of this machine: pull, add, verify, remove", _models)
     add_models_options(models)
 
-    doctor = _add(commands, "doctor", "checks the installation, each finding with its remedy", _doctor)
+    doctor = _add(
+        commands, "doctor", "checks the installation, each finding with its remedy", _doctor, looks=True
+    )
     doctor.add_argument("--json", action="store_true", help="print the findings as JSON")
 
-    bench = _add(commands, "bench", "how fast this machine is, on bundled material", _bench)
+    bench = _add(commands, "bench", "how fast this machine is, on bundled material", _bench, looks=True)
     bench.add_argument("--json", action="store_true", help="print the numbers as JSON")
     bench.add_argument("--seconds", type=float, default=5.0, help="for each case (default: %(default)s)")
     bench.add_argument(
@@ -135,9 +147,10 @@ def command_line() -> argparse.ArgumentParser:
     return parser
 
 
-def _add(commands: Any, name: str, text: str, load: Load) -> argparse.ArgumentParser:
+def _add(commands: Any, name: str, text: str, load: Load, *, looks: bool = False) -> argparse.ArgumentParser:
+    """`looks`: it makes nothing that would have to be undone."""
     parser: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text)
-    parser.set_defaults(load=load)
+    parser.set_defaults(load=load, looks=looks)
     return parser
 
 

@@ -21,6 +21,7 @@ from ..inference.providers import check_installation
 from ..processors.library import Library
 from . import places
 from .html_report import check, write
+from .interruption import Interruption
 from .jobs import plan
 from .ledger import Ledger
 from .logs import configure
@@ -123,10 +124,11 @@ def _call(args: argparse.Namespace, library: Library, bar: Bar, made: set[Path],
         raise UsageError(f"{targets[min(twice)]} is what an earlier job makes", "give each its own output")
     made |= set(targets)
     with ExitStack() as house:
-        settings, limit = process_settings(args, library), max_bytes(args.max_memory)
-        check_chain(settings, library, places.data_dir() / "models", args.config)
-        check_models(settings, places.data_dir() / "models", args.config)
-        studio = open_studio(house, settings, library, __version__, places.cache_dir(), limit)
+        with Interruption():  # foreign code that is loaded may swallow a KeyboardInterrupt, or crash on it
+            settings, limit = process_settings(args, library), max_bytes(args.max_memory)
+            check_chain(settings, library, places.data_dir() / "models", args.config)
+            check_models(settings, places.data_dir() / "models", args.config)
+            studio = open_studio(house, settings, library, __version__, places.cache_dir(), limit)
         run = Run(studio, args, bar, alone and len(jobs) == 1, Ledger(places.state_dir() / "made"))
         run.all(jobs)
         run.engine, run.problems = studio.engines(), studio.problems()

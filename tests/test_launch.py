@@ -14,15 +14,21 @@ from faceswapd.daemon import cli
 def command(_):
     {}
 
-cli._devices = {}
-faceswapd.main(["devices"])
+cli._models = {}
+faceswapd.main({})
 """
 LOADED = "lambda _: command"
 
 
-def launched(*lines: str, before: str = "", load: str = LOADED, **more: Any) -> tuple[int, str, str]:
+def launched(
+    *lines: str,
+    before: str = "",
+    load: str = LOADED,
+    words: tuple[str, ...] = ("models", "list"),
+    **more: Any,
+) -> tuple[int, str, str]:
     """Exit code, output and errors of a process whose command does this."""
-    script = before + SCRIPT.format("\n    ".join(lines), load)
+    script = before + SCRIPT.format("\n    ".join(lines), load, list(words))
     streams: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **more}
     done = subprocess.run([sys.executable, "-c", script], text=True, timeout=60, check=False, **streams)
     return done.returncode, done.stdout or "", done.stderr or ""
@@ -67,6 +73,13 @@ def test_a_command_can_undo_what_it_has_begun(name: str) -> None:
         f"try: signal.raise_signal(signal.{name})",
         "finally: sys.stdout.write('undone')",
     ) == (130, "undone", "")
+
+
+@pytest.mark.parametrize("name", ENDS)
+def test_a_command_that_only_looks_has_nothing_to_undo(name: str) -> None:
+    looking = "from faceswapd.daemon import cli\ncli._devices = cli._doctor = lambda _: command\n"
+    lines = (f"try: signal.raise_signal(signal.{name})", "finally: print('goes on')")
+    assert launched(*lines, before="import faceswapd\n" + looking, words=("devices",)) == (130, "", "")
 
 
 @pytest.mark.parametrize("name", ENDS)
@@ -136,6 +149,7 @@ def test_a_closed_stream_is_no_place_for_the_next_file(tmp_path: Any) -> None:
             ]
         ),
         LOADED,
+        ["models", "list"],
     )
     closing = ["sh", "-c", 'exec "$0" -c "$1" <&- >&- 2>&-', sys.executable, script]
     done = subprocess.run(closing, timeout=60, check=False)

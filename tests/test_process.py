@@ -512,3 +512,21 @@ def test_a_phone_s_pictures_become_jpegs(call: Call, tmp_path: Path) -> None:
     result = call(tmp_path / "in", "-o", tmp_path / "out")
     assert [Path(file["output"]).name for file in result["files"]] == ["IMG_1.jpg"]
     assert load(tmp_path / "out" / "IMG_1.jpg").pixels.shape == (90, 60, 3)
+
+
+def test_ctrl_c_while_models_are_loaded_is_not_swallowed_by_what_is_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard = list[str]()
+
+    def swallowing(*_: object) -> None:
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt:
+            heard.append("swallowed")
+
+    monkeypatch.setattr("faceswapd.daemon.process.check_chain", swallowing)
+    source = make_film(tmp_path / "a.mp4", 5)
+    words = ["process", str(source), "-o", str(tmp_path / "b.mp4"), "--processors", "none"]
+    assert (main(words), heard) == (130, [])
+    assert not (tmp_path / "b.mp4").exists()
