@@ -101,9 +101,10 @@ class FilmJob:
         """All segments, by the first encoder that does not fail."""
         lost: set[str] = set()
         while True:
-            shape = film.open()
-            print_ = self._print(shape, lost)
-            self._rehearse()
+            with Interruption():  # FFmpeg's calls of ours may swallow a KeyboardInterrupt
+                shape = film.open()
+                print_ = self._print(shape, lost)
+                self._rehearse()
             journal = self._journal(print_)
             try:
                 self._segments(film, shape, print_, journal)
