@@ -17,6 +17,10 @@ FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "-
          "--disable-breakpad", "--remote-debugging-port=0")  # fmt: skip
 
 
+class NavigatedError(Exception):
+    """The page that was asked has gone, and another one comes."""
+
+
 class Tab:
     """One page."""
 
@@ -33,6 +37,8 @@ class Tab:
             if told.get("method") in ("Runtime.exceptionThrown", "Log.entryAdded"):
                 self.complaints.append(json.dumps(told["params"]))
             if told.get("id") == id_:
+                if "navigated" in told.get("error", {}).get("message", ""):
+                    raise NavigatedError
                 assert "error" not in told, told
                 return dict(told["result"])
 
@@ -46,7 +52,10 @@ class Tab:
         """Waits until an expression is true."""
         try:
             async with asyncio.timeout(timeout_s):
-                while not await self.run(script):  # noqa: ASYNC110 - the page knows no event
+                while True:
+                    with contextlib.suppress(NavigatedError):  # the next page is asked again
+                        if await self.run(script):
+                            return
                     await asyncio.sleep(0.05)
         except TimeoutError:
             raise AssertionError(f"never true: {script}; {self.complaints}") from None

@@ -77,7 +77,7 @@ def test_every_control_does_what_it_says(tmp_path: Path) -> None:
             assert tab.complaints == []
 
             await tab.run(
-                "window.before = true; location.reload()"
+                "window.before = true; setTimeout(() => location.reload())"
             )  # paired: the browser comes back by itself
             await tab.until(f"!window.before && {READY}")
             assert await tab.run("document.getElementById('processor-mesh_swap').checked")
