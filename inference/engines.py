@@ -21,6 +21,7 @@ from .openvino import OpenVino
 from .ort import OnnxRuntime
 from .providers import plan, provider
 from .quantise import Ranges
+from .referring import Content
 from .served import Served, Stage
 from .settling import confirm, settle
 from .shelf import Shelf
@@ -217,7 +218,7 @@ class Engines:
         return Supply(contract, self._store.read(model), self._store.entry(model).sha256)
 
     def make(
-        self, choice: Choice, contract: Contract, content: bytes, ranges: Ranges | None = None
+        self, choice: Choice, contract: Contract, content: Content, ranges: Ranges | None = None
     ) -> Runner:
         """A runner; `ranges` are for int8, which is nothing without them. Raises FaceswapdError."""
         maker = self._maker(choice)
@@ -234,11 +235,13 @@ class Engines:
                     self._makers[choice.engine, choice.provider] = error
             raise
 
-    def ranges(self, choice: Choice, contract: Contract, content: bytes, samples: Sequence[Sample]) -> Ranges:
+    def ranges(
+        self, choice: Choice, contract: Contract, content: Content, samples: Sequence[Sample]
+    ) -> Ranges:
         """What int8 needs to know (`quantise`). Raises FaceswapdError."""
         return self._openvino(choice).ranges(contract, content, samples)
 
-    def careful(self, choice: Choice, content: bytes, ranges: Ranges) -> Ranges:
+    def careful(self, choice: Choice, content: Content, ranges: Ranges) -> Ranges:
         """See `quantise.careful`."""
         return self._openvino(choice).careful(content, ranges)
 

@@ -11,8 +11,9 @@ from ..core.errors import ConfigError, InferenceError, ModelError
 from . import quantise
 from .contracts import Contract, Found, check
 from .engine import Tensor
-from .ov_core import ov_core
+from .ov_core import ov_core, read
 from .providers import Plan, Precision
+from .referring import Content
 from .tuning import Sample
 
 _HINTS = {"fp32": "f32", "bf16": "bf16", "int8": "f32"}
@@ -65,7 +66,7 @@ class OpenVino:
         return ("fp32", *(p for p in found if p in ("bf16", "int8")))
 
     def ranges(
-        self, contract: Contract, content: bytes, samples: Sequence[Sample]
+        self, contract: Contract, content: Content, samples: Sequence[Sample]
     ) -> dict[str, tuple[float, float]]:
         """What the model's convolutions are given in these runs: what `load` needs for int8.
 
@@ -76,19 +77,19 @@ class OpenVino:
         names = [t.name for t in contract.inputs]
         try:
             return quantise.ranges(self._core, content, [dict(zip(names, s, strict=True)) for s in samples])
-        except RuntimeError as error:
+        except (RuntimeError, OSError) as error:
             raise InferenceError(
                 f"model {contract.model}: its ranges cannot be found ({_line(error)})"
             ) from error
 
-    def careful(self, content: bytes, ranges: quantise.Ranges) -> dict[str, tuple[float, float]]:
+    def careful(self, content: Content, ranges: quantise.Ranges) -> dict[str, tuple[float, float]]:
         """See `quantise.careful`."""
         return quantise.careful(self._core, content, ranges)
 
     def load(
         self,
         contract: Contract,
-        content: bytes,
+        content: Content,
         precision: Precision = "fp32",
         ranges: quantise.Ranges | None = None,
     ) -> "OpenVinoRunner":
@@ -110,11 +111,11 @@ class OpenVino:
             if precision == "int8":
                 model = quantise.quantised(self._core, content, ranges or {})
             else:
-                model = self._core.read_model(content)
+                model = read(self._core, content)
             if single:
                 model.reshape({t.name: [1 if n is None else n for n in t.shape] for t in contract.inputs})
             compiled = self._core.compile_model(model, self.device, self._config(precision))
-        except RuntimeError as error:
+        except (RuntimeError, OSError) as error:
             raise ModelError(
                 f"model {contract.model}: OpenVINO cannot load it on {self.device} ({_line(error)})",
                 contract.remedy,

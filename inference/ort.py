@@ -13,6 +13,7 @@ from .binding import BUCKETS, Bound, Gate, bindable
 from .contracts import Contract, Found, check
 from .engine import Tensor
 from .providers import Plan, Precision
+from .referring import Content, Referring, whole
 
 log = structlog.get_logger(__name__)
 
@@ -72,7 +73,7 @@ class OnnxRuntime:
         """The precisions that the provider offers, fp32 first."""
         return ("fp32", *self.plan.provider.precisions)
 
-    def load(self, contract: Contract, content: bytes, precision: Precision = "fp32") -> "OrtRunner":
+    def load(self, contract: Contract, content: Content, precision: Precision = "fp32") -> "OrtRunner":
         """A session on the model file's content.
 
         Where the provider has memory of its own, inputs and outputs stay in it (`binding`); where it can record
@@ -118,11 +119,13 @@ class OnnxRuntime:
         self._make_folders(told)
         return told
 
-    def session(self, contract: Contract, content: bytes, told: dict[str, str]) -> Any:
+    def session(self, contract: Contract, content: Content, told: dict[str, str]) -> Any:
         """A bare session, on the provider or not at all. Raises as `load`."""
-        provider = self.plan.provider
+        provider, options = self.plan.provider, self._options()
         try:
-            session = self._ort.InferenceSession(content, self._options(), providers=[(provider.full, told)])
+            # What other providers make of references was not tried.
+            given = follow(options, content) if provider.name == "cpu" else whole(content)
+            session = self._ort.InferenceSession(given, options, providers=[(provider.full, told)])
         except Exception as error:  # ONNX Runtime's own errors have no base in common
             raise ModelError(
                 f"model {contract.model}: ONNX Runtime cannot load it on {provider.name} ({_line(error)})",
@@ -220,6 +223,15 @@ class OrtRunner:
         if self._bound is not None:
             self._bound.close()
         self._bound = self._session = None
+
+
+def follow(options: Any, content: Content) -> bytes:
+    """What a session on the processor is given; its `options` are told where the weights lie."""
+    if not isinstance(content, Referring):
+        return content
+    folder = str(content.file.parent)
+    options.add_session_config_entry("session.model_external_initializers_file_folder_path", folder)
+    return content.graph
 
 
 def _open_batch(contract: Contract) -> bool:

@@ -4,6 +4,8 @@ from functools import cache
 from threading import Lock
 from typing import Any
 
+from .referring import Content, Referring
+
 _making = Lock()
 
 
@@ -16,6 +18,17 @@ def ov_core() -> Any:
     """
     with _making:  # two threads at once would make two
         return _made()
+
+
+def read(core: Any, content: Content) -> Any:
+    """A model as OpenVINO's own kind. Raises RuntimeError, as OpenVINO does, and OSError."""
+    if not isinstance(content, Referring):
+        return core.read_model(content)
+    try:
+        with content.laid_out() as path:
+            return core.read_model(str(path))
+    except OSError:  # a folder that is only read
+        return core.read_model(content.whole())
 
 
 @cache

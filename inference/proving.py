@@ -10,7 +10,9 @@ from ..core.errors import ModelError
 from .contracts import Found
 from .engine import Tensor
 from .onnx_file import Graph
-from .ov_core import ov_core
+from .ort import follow
+from .ov_core import ov_core, read
+from .referring import Content
 from .surgery import cut, image_half
 
 _CLOSE = 1e-3
@@ -23,7 +25,7 @@ _FREE = 64
 class Trial:
     """A model as it runs in whichever engine is there, in fp32."""
 
-    def __init__(self, content: bytes, what: str) -> None:
+    def __init__(self, content: Content, what: str) -> None:
         """Raises ModelError, naming `what`, where no engine loads the model."""
         self._run: Callable[[dict[str, Any]], dict[str, Any]]
         errors: list[Exception] = []
@@ -40,19 +42,20 @@ class Trial:
             f"{what} does not load ({text})", "the file is damaged, or of a newer ONNX"
         ) from failed
 
-    def _openvino(self, content: bytes) -> None:
+    def _openvino(self, content: Content) -> None:
         core = ov_core()
-        compiled = core.compile_model(core.read_model(content), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+        compiled = core.compile_model(read(core, content), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
         names = [port.get_any_name() for port in compiled.outputs]
         self._run = lambda fed: dict(zip(names, compiled(fed).to_tuple(), strict=True))
 
-    def _onnxruntime(self, content: bytes) -> None:
+    def _onnxruntime(self, content: Content) -> None:
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 4
         options.enable_cpu_mem_arena = False  # it would keep what a run of the largest enhancers took
-        session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        given = follow(options, content)
+        session = onnxruntime.InferenceSession(given, options, providers=["CPUExecutionProvider"])
         outputs = [o.name for o in session.get_outputs()]
         self._run = lambda fed: dict(zip(outputs, session.run(outputs, fed), strict=True))
 
@@ -76,22 +79,24 @@ class Recipe:
 
 
 def prove(
-    content: bytes, source: str | None, inputs: Sequence[Found] | None = None, what: str = "the file"
+    read: Callable[[], Graph],
+    source: str | None,
+    inputs: Sequence[Found] | None = None,
+    what: str = "the file",
 ) -> Recipe:
     """Cuts off the half that depends on the input `source` alone and opens the batch, each if it changes nothing.
 
-    `inputs` are those of the file with the sizes that they are given here, where it leaves them open.
-    Raises ModelError, naming `what`, for a file that no engine loads.
+    `read` gives the file's graph anew each time. `inputs` are those of the file with the sizes that they are given
+    here, where it leaves them open. Raises ModelError, naming `what`, for a file that no engine loads.
     """
-    whole = Trial(content, what)
-    inputs = Graph(content).inputs if inputs is None else inputs
-    found = _edges(content, source, inputs, whole) if source else ()
-    return Recipe(found, _batches(content, source, found, inputs, whole))
+    whole = Trial(read().encode(), what)
+    inputs = read().inputs if inputs is None else inputs
+    found = _edges(read, source, inputs, whole) if source else ()
+    return Recipe(found, _batches(read, source, found, inputs, whole))
 
 
-def derived(content: bytes, source: str | None, edges: Sequence[Found], *, batch: bool) -> bytes:
-    """The model that is run for each frame. Raises ModelError for a file that cannot be cut there."""
-    graph = Graph(content)
+def derived(graph: Graph, source: str | None, edges: Sequence[Found], *, batch: bool) -> Content:
+    """The model that is run for each frame; changes the graph. Raises ModelError where it cannot be cut there."""
     if edges:
         halves = cut(graph, source or "")
         if halves is None:
@@ -100,8 +105,10 @@ def derived(content: bytes, source: str | None, edges: Sequence[Found], *, batch
     return image_half(graph, edges, batch=batch)
 
 
-def _edges(content: bytes, source: str, inputs: Sequence[Found], whole: Trial) -> tuple[Found, ...]:
-    halves = cut(Graph(content), source)
+def _edges(
+    read: Callable[[], Graph], source: str, inputs: Sequence[Found], whole: Trial
+) -> tuple[Found, ...]:
+    halves = cut(read(), source)
     if halves is None:
         return ()
     sample = _sample(inputs, 1)
@@ -117,12 +124,16 @@ def _edges(content: bytes, source: str, inputs: Sequence[Found], whole: Trial) -
 
 
 def _batches(
-    content: bytes, source: str | None, edges: Sequence[Found], inputs: Sequence[Found], whole: Trial
+    read: Callable[[], Graph],
+    source: str | None,
+    edges: Sequence[Found],
+    inputs: Sequence[Found],
+    whole: Trial,
 ) -> bool:
     samples = [_sample(inputs, seed) for seed in (1, 2)]
     shared: dict[str, Any] = {}
     if edges and source:
-        halves = cut(Graph(content), source)
+        halves = cut(read(), source)
         assert halves is not None, "it was cut there a moment ago"
         shared = Trial(halves.identity, "file").run({source: samples[0][source]})
         for sample in samples:
@@ -135,7 +146,7 @@ def _batches(
             for sample in samples:  # what has no batch is the same for all
                 sample[found.name] = sample[found.name] if values[0].ndim > 1 else values[0]
     try:
-        got = Trial(derived(content, source, edges, batch=True), "file").run(together)
+        got = Trial(derived(read(), source, edges, batch=True), "file").run(together)
         singles = [whole.run(sample) for sample in samples]
     except ModelError:
         return False

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 
 from .engine import Tensor
+from .ov_core import read
+from .referring import Content
 
 Ranges = Mapping[str, tuple[float, float]]
 """{convolution: the smallest and the largest number that went in}."""
@@ -21,7 +23,7 @@ _FEW = 4
 
 
 def ranges(
-    core: Any, content: bytes, samples: Sequence[Mapping[str, Tensor]]
+    core: Any, content: Content, samples: Sequence[Mapping[str, Tensor]]
 ) -> dict[str, tuple[float, float]]:
     """What each convolution is given in these runs. Blocks; takes as long as the runs in fp32.
 
@@ -30,7 +32,7 @@ def ranges(
     import openvino.opset13 as ops
     from openvino import Model
 
-    model = core.read_model(content)
+    model = read(core, content)
     found = _convolutions(model)
     if not found:
         raise RuntimeError("no convolution with a kernel in fp32 is in it")
@@ -50,11 +52,11 @@ def ranges(
     }
 
 
-def careful(core: Any, content: bytes, known: Ranges) -> dict[str, tuple[float, float]]:
+def careful(core: Any, content: Content, known: Ranges) -> dict[str, tuple[float, float]]:
     """The ranges without those of the convolutions that give pictures: these then stay in floating point."""
     pictures = {
         node.get_friendly_name()
-        for node in _convolutions(core.read_model(content))
+        for node in _convolutions(read(core, content))
         if node.input_value(1).get_node().get_output_shape(0)[0] <= _FEW
     }
     return {name: bounds for name, bounds in known.items() if name not in pictures}
@@ -69,11 +71,11 @@ def wider(one: Ranges, other: Ranges) -> dict[str, tuple[float, float]]:
     return found
 
 
-def quantised(core: Any, content: bytes, known: Ranges) -> Any:
+def quantised(core: Any, content: Content, known: Ranges) -> Any:
     """The model with its convolutions in 8 bits, for the ranges of `known`; others stay as they are."""
     import openvino.opset13 as ops
 
-    model = core.read_model(content)
+    model = read(core, content)
     for node in _convolutions(model):
         low, high = known.get(node.get_friendly_name(), (0.0, 0.0))
         if not high > low:

@@ -4,7 +4,7 @@ Everything here takes as long as its runs; it is called on the tuning thread.
 """
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -16,8 +16,9 @@ from .choices import Choice, Timed
 from .contracts import Contract
 from .engine import Runner, Tensor
 from .quantise import Ranges, wider
+from .referring import Content
 from .served import Served
-from .tuning import Sample, medians_ms, strays
+from .tuning import BEHIND, Sample, medians_ms, strays
 
 log = structlog.get_logger(__name__)
 
@@ -28,13 +29,15 @@ WORTH = 0.9
 class Kitchen(Protocol):
     """Makes runners. Raises FaceswapdError for one that cannot be made here."""
 
-    def make(self, choice: Choice, contract: Contract, content: bytes, ranges: Ranges | None) -> Runner:
+    def make(self, choice: Choice, contract: Contract, content: Content, ranges: Ranges | None) -> Runner:
         """A runner; `ranges` are for int8."""
 
-    def ranges(self, choice: Choice, contract: Contract, content: bytes, samples: Sequence[Sample]) -> Ranges:
+    def ranges(
+        self, choice: Choice, contract: Contract, content: Content, samples: Sequence[Sample]
+    ) -> Ranges:
         """What the convolutions are given in these runs."""
 
-    def careful(self, choice: Choice, content: bytes, ranges: Ranges) -> Ranges:
+    def careful(self, choice: Choice, content: Content, ranges: Ranges) -> Ranges:
         """The ranges without those that cost most where they cost anything."""
 
 
@@ -65,13 +68,14 @@ class _Once:
         self._known.clear()
 
 
-def settle(served: Served, content: bytes, kitchen: Kitchen, stop: threading.Event) -> Verdict | None:
+def settle(served: Served, content: Content, kitchen: Kitchen, stop: threading.Event) -> Verdict | None:
     """Judges and times all candidates of one model; None where `stop` was set before the end."""
     contract, menu, samples = served.contract, served.menu, served.take()
     runners: dict[Choice, Runner] = {served.choice: served.runner}
     reference = _Once(served.runner, samples)
     refused: dict[str, str] = {}
     ranges: Ranges = {}
+    behind: dict[Choice, float] = {}
     for choice in menu.candidates:
         if choice in runners or stop.is_set():
             continue
@@ -90,7 +94,7 @@ def settle(served: Served, content: bytes, kitchen: Kitchen, stop: threading.Eve
             refused[str(choice)] = reason
             _say(choice, served, reason)
         else:
-            runners[choice] = runner
+            behind |= _let_go(runners, {choice: runner}, {served.choice, *menu.asked}, samples, stop)
     ms = medians_ms(runners, samples, stop)
     if not ms:
         return None
@@ -98,14 +102,34 @@ def settle(served: Served, content: bytes, kitchen: Kitchen, stop: threading.Eve
     best = min(asked or ms, key=lambda choice: ms[choice])
     if not asked and ms[best] > WORTH * ms[served.choice]:
         best = served.choice
-    words = {str(choice): round(t, 3) for choice, t in ms.items()}
+    known = behind | ms
+    words = {str(choice): round(known[choice], 3) for choice in menu.candidates if choice in known}
     log.info("engine.chosen", model=contract.model, engine=str(best), ms=words)
     kept = dict(ranges) if best.precision == "int8" else {}
     confirmed = best.precision == "fp32" or not served.primed
     return Verdict(runners[best], Timed(contract.model, best, words, kept, refused, confirmed))
 
 
-def confirm(served: Served, content: bytes, kitchen: Kitchen) -> Verdict:
+def _let_go(
+    runners: dict[Choice, Runner],
+    fresh: dict[Choice, Runner],
+    kept: Set[Choice],
+    samples: Sequence[Sample],
+    stop: threading.Event,
+) -> dict[Choice, float]:
+    """Adds `fresh` to `runners`, and closes those that are far behind already: {choice: ms of one run}.
+
+    Each of them holds the whole model: four of a large one are more than many a machine has memory for.
+    """
+    runners |= fresh
+    ms = medians_ms(runners, samples, stop, 1)
+    slow = {c: t for c, t in ms.items() if t > BEHIND * min(ms.values()) and c not in kept}
+    for choice in slow:
+        runners.pop(choice).close()
+    return slow
+
+
+def confirm(served: Served, content: Content, kitchen: Kitchen) -> Verdict:
     """Judges what serves by inputs of the daemon's own work, and finds another where it strays.
 
     int8 gets a second chance with ranges that hold these inputs, too.
@@ -168,7 +192,7 @@ def _judged(contract: Contract, reference: Runner, other: Runner, samples: Seque
 def _eighths(
     choice: Choice,
     contract: Contract,
-    content: bytes,
+    content: Content,
     kitchen: Kitchen,
     learned: Ranges,
     reference: Runner,

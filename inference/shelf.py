@@ -4,9 +4,11 @@ import hashlib
 import re
 import shutil
 import tempfile
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -25,6 +27,8 @@ from .locks import alone, at_work
 from .onnx_file import Graph
 from .packs import PACKS
 from .recognition import Fit, fit, no_emap, recognise
+from .referring import LEFTOVER
+from .store import mapped
 from .supply import IDENTITY, Supply, supplied
 
 log = structlog.get_logger(__name__)
@@ -32,6 +36,7 @@ log = structlog.get_logger(__name__)
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,59}")
 _MODEL, _CARD, _EMAP = "model.onnx", "card.json", "emap.npy"
 _NEW = ".new-"
+_STALE_S = 3600
 
 
 class Shelf:
@@ -121,7 +126,7 @@ class Shelf:
                 content = opened.read()
         except OSError as error:
             raise MissingInputError(f"{path} cannot be read", error.strerror or str(error)) from error
-        graph = Graph(content, str(path))
+        graph = Graph(content, str(path), file=path)
         digest = hashlib.sha256(content).hexdigest()
         by_hash = next((n for n, k in self.known.items() if k.sha256 == digest), None)
         by_file = next((n for n, k in self.known.items() if k.file == path.name), None)
@@ -156,7 +161,8 @@ class Shelf:
                 "the file is damaged: get it anew",
             )
         source = ports.inputs["source"].name if "source" in ports.inputs else None
-        recipe = proving.prove(content, source, list(sizes.values()), str(path))
+        anew = partial(Graph, content, str(path), file=path)
+        recipe = proving.prove(anew, source, list(sizes.values()), str(path))
         card = Card(
             model=name,
             family=kind.name,
@@ -206,21 +212,21 @@ class Shelf:
                 f"model {model} cannot be removed from {self.folder}", str(error.strerror)
             ) from error
 
-    def read(self, model: str) -> bytes:
-        """The model's file, its size and SHA-256 checked. Raises ModelError."""
+    def read(self, model: str) -> memoryview:
+        """The model's file, its size and SHA-256 checked; it is mapped, not copied. Raises ModelError."""
         card = self.card(model)
         path = self._home(model) / _MODEL
         try:
-            content = path.read_bytes()
+            size = path.stat().st_size
+            if size != card.size:
+                raise ModelError(
+                    f"model {model}: {path} has {size} bytes instead of {card.size}", _again(model)
+                )
+            content, digest = mapped(path)
         except OSError as error:
             raise ModelError(
                 f"model {model}: {path} cannot be read ({error.strerror})", _again(model)
             ) from error
-        if len(content) != card.size:
-            raise ModelError(
-                f"model {model}: {path} has {len(content)} bytes instead of {card.size}", _again(model)
-            )
-        digest = hashlib.sha256(content).hexdigest()
         if digest != card.sha256:
             raise ModelError(
                 f"model {model}: {path} has the SHA-256 {digest} instead of {card.sha256}", _again(model)
@@ -271,7 +277,8 @@ class Shelf:
         Raises ModelError.
         """
         name = model.removesuffix(IDENTITY)
-        return supplied(model, self.card(name), self.read(name))
+        graph = Graph(self.read(name), name, file=self._home(name) / _MODEL)
+        return supplied(model, self.card(name), graph)
 
     def lacking(self, card: Card) -> tuple[str, ...]:
         """What it needs and is not here. Where it is the emap alone, any model that has one will do."""
@@ -324,6 +331,10 @@ class Shelf:
             for left in self.folder.glob(f"{_NEW}*") if nobody_else else ():
                 log.info("model.leftover_cleared", path=str(left))
                 shutil.rmtree(left, ignore_errors=True)  # in a folder that is only read it may lie
+        for left in self.folder.glob(f"*/{LEFTOVER}*"):
+            with suppress(OSError):
+                if time.time() - left.stat().st_mtime > _STALE_S:  # else an engine may just be reading it
+                    left.unlink()
 
     def _put(self, card: Card, source: Path | bytes, emap: Tensor | None) -> None:
         """Fills the folder under another name, then renames it: a model is here whole or not at all."""

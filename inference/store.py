@@ -1,6 +1,7 @@
 """Where model files are, and the proof that they are the ones that were meant."""
 
 import hashlib
+import mmap
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,3 +78,10 @@ class Store:
                 "the file was changed; reinstall faceswapd",
             )
         return content
+
+
+def mapped(path: Path) -> tuple[memoryview, str]:
+    """The content of a file that is not empty, where the system has it, and its SHA-256. Raises OSError."""
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)), digest

@@ -9,6 +9,7 @@ from .catalogue import family_of
 from .contracts import Contract, Found, TensorSpec
 from .onnx_file import Graph
 from .recognition import fit
+from .referring import Content
 
 IDENTITY = ":identity"
 """After a model's name: the half that is run once for each worn face."""
@@ -21,18 +22,18 @@ class Supply:
     """What an engine needs of a model."""
 
     contract: Contract
-    content: bytes
+    content: Content
     sha256: str
     """Of the file that it comes from, and which part of it this is."""
 
 
-def supplied(model: str, card: Card, content: bytes) -> Supply:
+def supplied(model: str, card: Card, graph: Graph) -> Supply:
     """What is run under the name `model`: a whole model or its image half, or with `:identity` its other half.
 
-    `content` is the file that `card` speaks of. Raises ModelError.
+    `graph` is that of the file that `card` speaks of, and is changed. Raises ModelError.
     """
     name = model.removesuffix(IDENTITY)
-    family, graph = family_of(card.family), Graph(content, name)
+    family = family_of(card.family)
     ports = fit(family, graph.inputs, graph.outputs)
     source = ports.inputs.get("source")
     edges = tuple(TensorSpec(f.name, f.shape, "over the cut", dtype=f.dtype) for f in card.edges)
@@ -65,7 +66,7 @@ def supplied(model: str, card: Card, content: bytes) -> Supply:
         timed=family.task not in UNTIMED,
         reducible=makes_pictures,
     )
-    content = proving.derived(content, source.name if source else None, card.edges, batch=card.batch)
+    content = proving.derived(graph, source.name if source else None, card.edges, batch=card.batch)
     return Supply(contract, content, card.sha256)
 
 

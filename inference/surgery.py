@@ -11,6 +11,7 @@ import numpy as np
 from .contracts import Found
 from .engine import Tensor
 from .onnx_file import Graph, Node, tensor
+from .referring import Content
 
 EMAP = (512, 512)
 
@@ -19,7 +20,7 @@ EMAP = (512, 512)
 class Cut:
     """A graph in two: what depends on the worn face alone, and the rest."""
 
-    identity: bytes
+    identity: Content
     image: Graph
     edges: tuple[str, ...]
     """The tensors that go from one to the other."""
@@ -101,7 +102,7 @@ def cut(graph: Graph, source: str) -> Cut | None:
     return Cut(identity, graph, edges)
 
 
-def image_half(graph: Graph, edges: Sequence[Found], *, batch: bool) -> bytes:
+def image_half(graph: Graph, edges: Sequence[Found], *, batch: bool) -> Content:
     """What is run for each frame: all of a graph, or its later half with `edges` as inputs; `batch` opens it."""
     image = open_batch(graph) if batch else graph
     image.inputs = [*image.inputs, *edges]

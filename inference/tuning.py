@@ -21,7 +21,7 @@ ROUNDS = 12
 """Timed runs of each candidate, after two that are not."""
 _FIRST = 3
 """Rounds that all candidates run."""
-_BEHIND = 1.5
+BEHIND = 1.5
 """Who takes so many times the fastest one's time will not be chosen, whatever the other rounds show."""
 BUDGET_S = 10.0
 """After so long three of them have to do: a large model needs seconds for one run."""
@@ -43,7 +43,7 @@ def medians_ms(
             break
         if n == _FIRST:
             medians = {key: statistics.median(ms) for key, ms in times.items()}
-            near = _BEHIND * min(medians.values())
+            near = BEHIND * min(medians.values())
             running = {key: runner for key, runner in runners.items() if medians[key] <= near}
         sample = samples[n % len(samples)]
         for key, runner in running.items():

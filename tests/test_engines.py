@@ -241,7 +241,7 @@ def test_timing_that_fails_leaves_what_serves(make: Make, monkeypatch: pytest.Mo
 def test_closing_ends_the_timing(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     begun = threading.Event()
 
-    def medians(_: object, __: object, stop: threading.Event) -> dict[Choice, float]:
+    def medians(_: object, __: object, stop: threading.Event, *___: object) -> dict[Choice, float]:
         begun.set()
         assert stop.wait(20)
         return {}

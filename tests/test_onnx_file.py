@@ -7,6 +7,7 @@ from onnx import numpy_helper
 from faceswapd.core.errors import ModelError
 from faceswapd.inference.contracts import Found
 from faceswapd.inference.onnx_file import Graph, array, tensor
+from faceswapd.inference.referring import whole
 from faceswapd.inference.store import Store
 
 
@@ -24,7 +25,7 @@ def test_a_real_file_is_read_as_the_onnx_library_reads_it(model: str) -> None:
 
 def test_what_is_written_is_the_same_model() -> None:
     content = standins.swapper(128, "arcface_128", standins.UNIT_GREEN, with_emap=True)
-    again = onnx.load_from_string(Graph(content).encode())
+    again = onnx.load_from_string(whole(Graph(content).encode()))
 
     onnx.checker.check_model(again, full_check=True)
     assert again.graph.node == onnx.load_from_string(content).graph.node
@@ -53,7 +54,7 @@ def test_tensors_go_there_and_back(dtype: str) -> None:
 def test_numbers_that_are_not_stored_raw_are_read_too() -> None:
     from onnx import TensorProto, helper
 
-    from faceswapd.inference.onnx_file import Message
+    from faceswapd.inference.protobuf import Message
 
     for kind, values in (
         (TensorProto.FLOAT, [1.5, -2.0]),

@@ -13,6 +13,7 @@ from faceswapd.inference.contracts import Contract, TensorSpec
 from faceswapd.inference.engine import Runner, Tensor
 from faceswapd.inference.menu import Menu
 from faceswapd.inference.quantise import Ranges
+from faceswapd.inference.referring import Content
 from faceswapd.inference.served import SAMPLES, Served, Stage, offer
 from faceswapd.inference.settling import confirm, settle
 from faceswapd.inference.tuning import Sample
@@ -36,12 +37,13 @@ class Adds:
 
     def __init__(self, error: float, far: float = 0.0) -> None:
         self.error, self.far = error, far
+        self.closed = False
 
     def run(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         return ((inputs[0] + self.error + self.far * (inputs[0] > 1)).astype(np.float32),)
 
     def close(self) -> None:
-        return
+        self.closed = True
 
 
 class Kitchen:
@@ -50,27 +52,30 @@ class Kitchen:
     def __init__(self, errors: Mapping[Choice, float], careless: float = 0.0) -> None:
         self.errors, self.careless = errors, careless
         self.made: list[tuple[Choice, Ranges | None]] = []
+        self.runners: dict[Choice, Adds] = {}
 
     def make(
-        self, choice: Choice, contract: Contract, content: bytes, ranges: Ranges | None = None
+        self, choice: Choice, contract: Contract, content: Content, ranges: Ranges | None = None
     ) -> Runner:
         assert (contract, content) == (CONTRACT, b"file")
         self.made.append((choice, ranges))
         if choice not in self.errors:
             raise ConfigError(f"{choice} is not there")
         if choice.precision != "int8":
-            return Adds(self.errors[choice])
+            return self.runners.setdefault(choice, Adds(self.errors[choice]))
         assert ranges, "int8 is nothing without ranges"
         return Adds(
             self.errors[choice] + (self.careless if "last" in ranges else 0),
             0.5 if ranges["first"][1] < 2 else 0,
         )
 
-    def ranges(self, choice: Choice, contract: Contract, content: bytes, samples: Sequence[Sample]) -> Ranges:
+    def ranges(
+        self, choice: Choice, contract: Contract, content: Content, samples: Sequence[Sample]
+    ) -> Ranges:
         most = max(float(s[0].max()) for s in samples)
         return {"first": (0.0, most), "last": (0.0, 1.0)}
 
-    def careful(self, choice: Choice, content: bytes, ranges: Ranges) -> Ranges:
+    def careful(self, choice: Choice, content: Content, ranges: Ranges) -> Ranges:
         return {"first": ranges["first"]}
 
 
@@ -125,6 +130,21 @@ def test_the_fastest_that_stays_near_fp32_is_chosen() -> None:
     assert verdict.timed.refused == {str(HALF): "out is within 6.0 dB, asked are 35"}
     assert list(verdict.timed.ms) == [str(c) for c in (EXACT, OTHER, EIGHTH)]
     assert verdict.timed.ranges.keys() == {"first", "last"}
+
+
+def test_who_is_far_behind_is_let_go_of_before_the_next_is_made() -> None:
+    """The one that serves goes on serving, and what is asked for may be slow."""
+    for asked in (frozenset[Choice](), frozenset({OTHER})):
+        kitchen = Kitchen({OTHER: 0.0, HALF: 0.0, EIGHTH: 0.0})
+        one = served(OTHER, HALF, EIGHTH, asked=asked)
+        verdict = settle(one, b"file", kitchen, threading.Event())
+
+        assert verdict is not None
+        assert kitchen.runners[OTHER].closed == (not asked)
+        assert kitchen.runners[HALF].closed
+        assert not isinstance(one.runner, Adds) or not one.runner.closed
+        assert list(verdict.timed.ms.values()) == [40.0, 30.0, 20.0, 10.0]
+        assert verdict.timed.choice == (OTHER if asked else EIGHTH)
 
 
 def test_int8_that_strays_is_tried_with_fewer_convolutions() -> None:

@@ -9,6 +9,7 @@ from onnx import numpy_helper
 
 from faceswapd.core.errors import MissingInputError, ModelError, UsageError
 from faceswapd.inference.catalogue import Known
+from faceswapd.inference.referring import whole
 from faceswapd.inference.shelf import Shelf
 from faceswapd.inference.supply import IDENTITY
 
@@ -276,4 +277,4 @@ def test_both_halves_are_supplied_with_their_contracts(shelf: Shelf, tmp_path: P
     assert [t.name for t in identity.contract.inputs] == ["source"]
     assert not identity.contract.reducible
     assert image.sha256 != identity.sha256
-    onnx.checker.check_model(onnx.load_from_string(image.content))
+    onnx.checker.check_model(onnx.load_from_string(whole(image.content)))

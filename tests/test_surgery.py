@@ -1,3 +1,5 @@
+from functools import partial
+
 import numpy as np
 import onnx
 import standins
@@ -6,6 +8,7 @@ from onnx import TensorProto, helper, numpy_helper
 from faceswapd.inference import surgery
 from faceswapd.inference.onnx_file import Graph
 from faceswapd.inference.proving import Trial, derived, prove
+from faceswapd.inference.referring import whole
 
 
 def test_the_emap_is_found_by_its_shape_wherever_it_stands() -> None:
@@ -33,7 +36,7 @@ def test_the_half_that_hangs_on_the_source_is_cut_off() -> None:
     assert halves is not None
 
     assert halves.edges == ("shift",)
-    assert [n.op for n in Graph(halves.identity).nodes] == ["MatMul", "Reshape"]
+    assert [n.op for n in Graph(whole(halves.identity)).nodes] == ["MatMul", "Reshape"]
     assert [f.name for f in halves.image.inputs] == ["target"]
     assert not {"MatMul", "Reshape"} & {n.op for n in halves.image.nodes}
 
@@ -50,15 +53,15 @@ def test_inputs_that_meet_at_once_are_not_cut() -> None:
     ).SerializeToString()
 
     assert surgery.cut(Graph(content), "source") is None
-    recipe = prove(content, "source")
+    recipe = prove(lambda: Graph(content), "source")
     assert recipe.edges == ()
     assert recipe.batch
 
 
 def test_a_cut_and_opened_model_gives_what_the_whole_one_gives_one_by_one() -> None:
     content = standins.swapper(128, "arcface_128", standins.UNIT_GREEN)
-    recipe = prove(content, "source")
-    image = Trial(derived(content, "source", recipe.edges, batch=recipe.batch), "image")
+    recipe = prove(lambda: Graph(content), "source")
+    image = Trial(derived(Graph(content), "source", recipe.edges, batch=recipe.batch), "image")
     identity = surgery.cut(Graph(content), "source")
     assert identity is not None
     random = np.random.default_rng(3)
@@ -95,10 +98,15 @@ def _mixing() -> bytes:
 
 
 def test_a_batch_that_changes_the_result_is_refused() -> None:
-    recipe = prove(_mixing(), None)
+    recipe = prove(lambda: Graph(_mixing()), None)
 
     assert not recipe.batch
-    assert Graph(derived(_mixing(), None, (), batch=recipe.batch)).inputs[0].shape == (1, 3, 8, 8)
+    assert Graph(whole(derived(Graph(_mixing()), None, (), batch=recipe.batch))).inputs[0].shape == (
+        1,
+        3,
+        8,
+        8,
+    )
 
 
 def _shaped(last: int) -> bytes:
@@ -120,7 +128,9 @@ def _shaped(last: int) -> bytes:
 def test_constants_that_repeat_the_batch_are_opened_too() -> None:
     for last in (192, -1):
         content = _shaped(last)
-        assert prove(content, None).batch
+        assert prove(partial(Graph, content), None).batch
         pictures = np.random.default_rng(0).random((4, 3, 8, 8), np.float32)
-        got = Trial(derived(content, None, (), batch=True), "shaped").run({"input": pictures})["output"]
+        got = Trial(derived(Graph(content), None, (), batch=True), "shaped").run({"input": pictures})[
+            "output"
+        ]
         np.testing.assert_array_equal(got, pictures.reshape(4, 192))
