@@ -1,5 +1,6 @@
 """What all tests share: `tests/fakes.py` importable by name, and a log that no test leaves configured."""
 
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,12 @@ settings.register_profile("steady", settings.get_profile("search"), derandomize=
 settings.load_profile("steady")
 
 sys.path.insert(0, str(Path(__file__).parent))
+
+# As from a terminal, also where the tests themselves run behind `nohup` or `&`, which have some of these ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+for name in ("SIGTERM", "SIGHUP"):
+    if hasattr(signal, name):
+        signal.signal(getattr(signal, name), signal.SIG_DFL)
 
 
 @pytest.fixture(autouse=True)
