@@ -72,6 +72,7 @@ def test_every_control_does_what_it_says(tmp_path: Path) -> None:
             await slide(tab, "param-mesh_swap-opacity", 0.25)
             await eventually(lambda: commands.now.processors[1].params["opacity"] == 0.25)
 
+            await tab.until("!!document.querySelector('#presets button')")
             await tab.run("document.querySelector('#presets button').click()")
             await eventually(lambda: commands.now.on_no_face == "freeze")
             assert tab.complaints == []
@@ -80,7 +81,7 @@ def test_every_control_does_what_it_says(tmp_path: Path) -> None:
                 "window.before = true; setTimeout(() => location.reload())"
             )  # paired: the browser comes back by itself
             await tab.until(f"!window.before && {READY}")
-            assert await tab.run("document.getElementById('processor-mesh_swap').checked")
+            await tab.until("document.getElementById('processor-mesh_swap')?.checked")
 
     within(test())
 
@@ -166,8 +167,8 @@ def test_another_camera_is_chosen_and_one_that_is_refused_is_not_shown_as_chosen
             await tab.until(READY)
             await tab.until(f"{choice}.selectedOptions[0]?.textContent === 'fake'")  # a film, say
             await choose(tab, "/dev/video0")
+            await eventually(lambda: commands.now.source == "/dev/video0")
             await tab.until(f"{choice}.selectedOptions[0].textContent === 'HD 0 (/dev/video0)'")
-            assert commands.now.source == "/dev/video0"
             await tab.until(f"{choice}.options.length === 2")
             await choose(tab, "/dev/video2")
             await tab.until(
@@ -209,6 +210,7 @@ def test_why_a_change_was_refused_is_read_wherever_one_has_scrolled_to(tmp_path:
         async with serving(tmp_path, commands) as (server, _), opened(server.pairing_url()) as tab:
             await tab.resize(390, 600, mobile=True)
             await tab.until(READY)
+            await tab.until("!!document.querySelector('#presets button')")
             await tab.run("scrollTo(0, document.documentElement.scrollHeight)")
             await tab.run("document.querySelector('#presets button').click()")
             await tab.until(f"{refusal}.textContent.includes(\"no preset 'gone'\")")
